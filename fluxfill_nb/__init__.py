@@ -1,0 +1,62 @@
+"""Inpaint pictures from a Jupyter notebook with FLUX.1 Fill.
+
+The way through: picture → `Mask` → `FillRequest` → `FluxFill` → `FillResult`; `connect` chooses the
+service. Names are loaded when they are first used, so that the import alone is quick.
+
+Examples
+--------
+>>> import fluxfill_nb as ff
+>>> sorted(ff.__all__)[:3]
+['AsyncFluxFill', 'FillRequest', 'FillResult']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from . import errors as errors
+    from .client import AsyncFluxFill as AsyncFluxFill
+    from .client import FluxFill as FluxFill
+    from .connect import connect as connect
+    from .images import open_image as open_image
+    from .mask import Mask as Mask
+    from .outpaint import extend as extend
+    from .request import FillRequest as FillRequest
+    from .result import FillResult as FillResult
+    from .result import FillTask as FillTask
+    from .server import LocalServer as LocalServer
+
+_HOME = {
+    "AsyncFluxFill": "client",
+    "FillRequest": "request",
+    "FillResult": "result",
+    "FillTask": "result",
+    "FluxFill": "client",
+    "LocalServer": "server",
+    "Mask": "mask",
+    "connect": "connect",
+    "errors": "",
+    "extend": "outpaint",
+    "open_image": "images",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _HOME[name]:
+        return importlib.import_module(f".{name}", __name__)
+    value: object = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    # Also undoes that importing the submodule "connect" has put the module under that name.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

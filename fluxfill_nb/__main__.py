@@ -1,0 +1,141 @@
+"""The command line: ``python -m fluxfill_nb fill`` and ``serve``."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import errors, provenance
+from .mask import Mask
+from .options import FillFields, FillOptions
+from .request import FillRequest
+from .version import __version__
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status: 0, 1 if the service said no, 2 for wrong input."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except errors.InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (errors.FluxFillError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fluxfill_nb", description="Inpaint pictures with FLUX.1 Fill."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_fill(commands)
+    _add_serve(commands)
+    return parser
+
+
+def _add_fill(commands: Any) -> None:
+    fill = commands.add_parser(
+        "fill",
+        help="fill the masked part of a picture",
+        description="Fill what MASK marks in PICTURE. Without a key (BFL_API_KEY) the local engine "
+        "does it, which copies patches of the picture and is no FLUX.",
+    )
+    fill.add_argument("picture", metavar="PICTURE", type=Path)
+    fill.add_argument(
+        "mask", metavar="MASK", help="a picture, white where to fill; or 'alpha': PICTURE's own"
+    )
+    fill.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="what belongs there")
+    fill.add_argument(
+        "-o", "--output", metavar="OUT", type=Path, required=True, help=".png, .jpg or .webp"
+    )
+    fill.add_argument("--service", help="'hosted', 'local' or an address (default: see above)")
+    fill.add_argument(
+        "--feather", type=float, metavar="PX", help="how far the fill fades in from the rim"
+    )
+    fill.add_argument("--raw", action="store_true", help="save what the service made, not blended")
+    settings = fill.add_argument_group("settings")
+    for name, field in FillFields.model_fields.items():
+        if name != "prompt":
+            settings.add_argument(
+                f"--{name.replace('_', '-')}",
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=f"{field.description} It is {FillOptions.rule(name)}.".replace("%", "%%"),
+            )
+    fill.set_defaults(run=_fill)
+
+
+def _fill(options: argparse.Namespace) -> None:
+    from .connect import connect
+
+    if options.output.suffix.lower() not in provenance.FORMATS:
+        # Known before anything is paid for.
+        raise errors.InvalidImage(
+            f"{options.output.name!r} must end with {', '.join(provenance.FORMATS)}."
+        )
+    if not options.output.absolute().parent.is_dir():
+        raise errors.InvalidImage(f"There is no folder {str(options.output.parent)!r}.")
+    given = {name: value for name, value in vars(options).items() if name in FillOptions.names()}
+    mask = None if options.mask == "alpha" else Mask(Path(options.mask))
+    request = FillRequest(options.picture, mask, **given)
+    with connect(options.service) as client:
+        print(f"{client.service}: filling {_share(request)} …", flush=True)
+        result = client.fill(request)
+        result.save(options.output, feather=options.feather, raw=options.raw)
+    price = "" if not result.price else f", ${result.price:.2f}"
+    print(f"{options.output} (seed {result.seed}, {result.duration:.1f} s{price})")
+
+
+def _share(request: FillRequest) -> str:
+    """Say in a few words what is filled."""
+    width, height = request.image.size
+    return f"{request.mask.coverage:.1%} of {width} x {height} px".replace("%", " %")
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve the hosted service's contract with a local engine",
+        description="Serve the contract of FLUX.1 Fill [pro] with an engine on this machine.",
+    )
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="default: %(default)s, this machine only"
+    )
+    serve.add_argument("--port", type=int, default=8000, help="default: %(default)s; 0: a free one")
+    serve.add_argument(
+        "--key", action="append", default=[], help="a key that may submit; may be repeated"
+    )
+    serve.add_argument("--engine", default="patches", help="default: %(default)s")
+    serve.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from .server import LocalServer
+
+    keys = options.key
+    if not keys and options.host not in _LOOPBACK:
+        keys = [secrets.token_urlsafe(24)]
+        print(f"Reachable from other machines, so a key is needed: {keys[0]}")
+    with LocalServer(options.engine, host=options.host, port=options.port, keys=keys) as server:
+        print(f"Serving {server.engine_name} on {server.url} (documented at {server.url}/docs)")
+        print(f'Use it with fluxfill_nb.connect("{server.url}"); stop with Ctrl-C.', flush=True)
+        while True:
+            time.sleep(3600)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

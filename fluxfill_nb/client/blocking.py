@@ -1,0 +1,138 @@
+"""The client, blocking: the awaited one, run on a background loop."""
+
+from __future__ import annotations
+
+from typing import Self, Unpack
+
+import httpx
+
+from ..images import ImageSource
+from ..mask import MaskSource
+from ..options import FillKeywords
+from ..request import FillRequest
+from ..result import FillResult, FillTask
+from .core import HOSTED_URL, AsyncFluxFill
+from .portal import run
+
+
+class FluxFill:
+    """Client of a FLUX.1 Fill service, blocking; for scripts, notebooks and threads alike.
+
+    Every method may be called from any thread, also while the notebook's own event loop runs. The
+    stop button ends a wait at once; what was submitted by then is kept in ``unfinished``.
+
+    Parameters
+    ----------
+    api_key
+        Key of the hosted service; default: the environment variable BFL_API_KEY, which is read for
+        addresses of the hosted service only.
+    base_url
+        Address of the service.
+    max_active
+        How many fills run at once; the hosted service allows 24 a key.
+    timeout
+        How long to wait for one picture, s.
+    transport
+        Another way to the service, such as ``LocalServer().transport``.
+    service
+        What to call the service; default: its host.
+    price
+        Of a fill, USD; default: the hosted service's, and unknown for others.
+
+    Raises
+    ------
+    fluxfill_nb.errors.MissingKey
+        The hosted service is meant, and there is no key.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> import fluxfill_nb as ff
+    >>> picture = Image.linear_gradient("L")
+    >>> mask = ff.Mask.from_box(picture.size, (80, 80, 120, 120))
+    >>> with ff.LocalServer() as server, ff.FluxFill(base_url=server.url) as client:
+    ...     client.fill(picture, mask, steps=15, seed=7).image.size
+    (256, 256)
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str = HOSTED_URL,
+        max_active: int = 24,
+        timeout: float = 300.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        service: str | None = None,
+        price: float | None = None,
+    ) -> None:
+        self._awaited = AsyncFluxFill(
+            api_key,
+            base_url=base_url,
+            max_active=max_active,
+            timeout=timeout,
+            transport=transport,
+            service=service,
+            price=price,
+        )
+
+    @property
+    def service(self) -> str:
+        """What the service is called."""
+        return self._awaited.service
+
+    @property
+    def unfinished(self) -> tuple[FillTask, ...]:
+        """The tasks that were submitted through this client and whose picture is not here yet."""
+        return self._awaited.unfinished
+
+    def fill(
+        self,
+        image: ImageSource | FillRequest,
+        mask: MaskSource | None = None,
+        prompt: str | None = "",
+        **options: Unpack[FillKeywords],
+    ) -> FillResult:
+        """Fill what the mask marks, and wait for the picture; see `AsyncFluxFill.fill`.
+
+        Parameters
+        ----------
+        image
+            The picture, or a whole `fluxfill_nb.FillRequest` (then without mask and prompt).
+        mask
+            White is filled; None: what is transparent in the picture is.
+        prompt
+            What belongs there.
+        **options
+            ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
+        """
+        return run(lambda: self._awaited.fill(image, mask, prompt, **options))
+
+    def submit(self, request: FillRequest) -> FillTask:
+        """Send a request, and return the task that it has become."""
+        return run(lambda: self._awaited.submit(request))
+
+    def wait(self, task: FillTask) -> FillResult:
+        """Wait until a task's picture is ready, and fetch it; see `AsyncFluxFill.wait`."""
+        return run(lambda: self._awaited.wait(task))
+
+    def resume(self) -> list[FillResult]:
+        """Wait for everything in ``unfinished``; return the pictures, first submitted first."""
+        return run(self._awaited.resume)
+
+    def credits(self) -> float:
+        """Return how many credits the account has left; one is worth $0.01."""
+        return run(self._awaited.credits)
+
+    def close(self) -> None:
+        """Close the connections. Tasks that were submitted go on."""
+        run(self._awaited.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._awaited).replace("AsyncFluxFill", "FluxFill")

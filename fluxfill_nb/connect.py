@@ -1,0 +1,88 @@
+"""Choosing the service: the one place that knows both ends of the contract."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+
+from .client import HOSTED_URL, FluxFill
+from .engines import Engine
+from .errors import InvalidOption
+from .server import LocalServer
+
+_SERVICES = "None, 'hosted', 'local', or an address such as 'http://127.0.0.1:8000'"
+
+
+def connect(
+    service: str | None = None,
+    *,
+    engine: str | Engine = "patches",
+    api_key: str | None = None,
+    max_active: int = 24,
+    timeout: float = 300.0,
+) -> FluxFill:
+    """Return a client of the service to use; its repr says which one.
+
+    Parameters
+    ----------
+    service
+        ``"hosted"``: FLUX.1 Fill [pro], $0.05 a fill, needs a key. ``"local"``: an engine on this
+        machine, free, without a network; the default one is no FLUX. An address: a service that
+        somebody runs there. None: hosted if the environment variable BFL_API_KEY is set, else
+        local.
+    engine
+        What the local service fills with: ``"patches"``, which copies patches of the picture
+        itself, or any `fluxfill_nb.engines.Engine`.
+    api_key
+        For the hosted service (default: BFL_API_KEY), or for the address.
+    max_active
+        How many fills run at once.
+    timeout
+        How long to wait for one picture, s.
+
+    Raises
+    ------
+    fluxfill_nb.errors.MissingKey
+        ``"hosted"`` without a key.
+    fluxfill_nb.errors.InvalidOption
+        There is no such service or engine.
+
+    Examples
+    --------
+    >>> import fluxfill_nb as ff
+    >>> ff.connect("local")
+    <FluxFill: local engine: patches, free>
+    """
+    if service is None:
+        has_key = api_key or os.environ.get("BFL_API_KEY", "").strip()
+        service = "hosted" if has_key else "local"
+    if service == "local":
+        server = LocalServer(engine, max_active=max_active)
+        return FluxFill(
+            base_url=server.url,
+            max_active=max_active,
+            timeout=timeout,
+            transport=_OwnServer(server),
+            service=f"local engine: {server.engine_name}",
+            price=0.0,
+        )
+    if service == "hosted":
+        service = HOSTED_URL
+    elif not service.startswith(("http://", "https://")):
+        raise InvalidOption(f"There is no service {service!r}: it must be {_SERVICES}.")
+    return FluxFill(api_key, base_url=service, max_active=max_active, timeout=timeout)
+
+
+class _OwnServer(httpx.AsyncBaseTransport):
+    """The way to a server that belongs to one client, and ends with it."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+        self._way = server.transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._way.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        self._server.close()

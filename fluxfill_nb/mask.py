@@ -1,0 +1,603 @@
+"""The mask: which pixels of a picture are filled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFilter
+
+from . import mask_reading, morphology
+from .errors import InvalidMask
+from .images import ImageSource, encode_png, open_image, pixel_digest
+from .mask_reading import FILLED
+
+Size: TypeAlias = tuple[int, int]
+"""Width and height, px."""
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom, px; right and bottom are the first that lie outside, as in Pillow."""
+Points: TypeAlias = Sequence[tuple[float, float]] | npt.NDArray[Any]
+"""(x, y) pairs, px; the middle of the top left pixel is (0.5, 0.5)."""
+MaskSource: TypeAlias = "Mask | ImageSource"
+
+_REPR_SIDE = 640
+
+
+class Mask:
+    """Which pixels of a picture are filled: 255 = fill, 0 = keep, values between = a soft edge.
+
+    Frozen: every method returns a new mask. The service gets black and white, split at 128; the
+    soft edge serves to blend the result over the original.
+
+    Parameters
+    ----------
+    source
+        A picture (path, bytes, file object, Base64, Pillow image), read by its luminance: white is
+        filled; or, where it was painted on transparent, by what is white and opaque. Or an array of
+        shape ``(height, width)``: bool, uint8 in 0..255, or float in [0, 1]. Or another mask.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidMask
+        The picture does not say clearly what to fill: a colour picture, a cut-out, an array of
+        labels. The message names the constructor that does.
+
+    Warns
+    -----
+    fluxfill_nb.errors.MaskWarning
+        Nothing in the picture is white.
+
+    Examples
+    --------
+    >>> import fluxfill_nb as ff
+    >>> mask = ff.Mask.from_box((640, 480), (100, 50, 300, 250))
+    >>> mask
+    <Mask 640 x 480, fills 13.0 % in (100, 50, 300, 250)>
+    >>> mask.grow(10).bbox
+    (90, 40, 310, 260)
+    >>> (mask | ~mask).coverage
+    1.0
+    """
+
+    __slots__ = ("_array",)
+    _array: npt.NDArray[np.uint8]
+
+    def __init__(self, source: MaskSource) -> None:
+        if isinstance(source, Mask):
+            array = source._array
+        elif isinstance(source, np.ndarray) and source.ndim == 2:
+            array = mask_reading.from_array(source)
+        else:
+            array = mask_reading.from_picture(source)
+        self._array = _frozen(array)
+
+    @classmethod
+    def _of(cls, array: npt.NDArray[np.uint8]) -> Mask:
+        """A mask of exactly these values, which the caller gives away."""
+        mask = object.__new__(cls)
+        mask._array = _frozen(array)
+        return mask
+
+    # ------------------------------------------------------------------------------ constructors
+
+    @classmethod
+    def empty(cls, size: Size) -> Mask:
+        """Return a mask that fills nothing.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.empty((64, 48)).is_empty
+        True
+        """
+        return cls._of(_blank(size))
+
+    @classmethod
+    def full(cls, size: Size) -> Mask:
+        """Return a mask that fills everything.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.full((64, 48)).coverage
+        1.0
+        """
+        return ~cls.empty(size)
+
+    @classmethod
+    def from_box(cls, size: Size, box: Box) -> Mask:
+        """Return a mask that fills a rectangle; what lies beyond the picture is cut off.
+
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
+        box
+            (left, top, right, bottom), px, rounded to whole pixels.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_box((64, 48), (10, 10, 20, 20)).bbox
+        (10, 10, 20, 20)
+        """
+        array = _blank(size)
+        left, top, right, bottom = (max(0, round(edge)) for edge in _checked_box(size, box))
+        array[top:bottom, left:right] = 255
+        return cls._of(array)
+
+    @classmethod
+    def from_ellipse(cls, size: Size, box: Box) -> Mask:
+        """Return a mask that fills the ellipse inside a box.
+
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
+        box
+            (left, top, right, bottom), px; may reach beyond the picture.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_ellipse((64, 48), (10, 10, 40, 30)).bbox
+        (10, 10, 40, 30)
+        """
+        array = _blank(size)
+        left, top, right, bottom = _checked_box(size, box)
+        y, x = np.ogrid[0.5 : size[1], 0.5 : size[0]]
+        across = ((2 * x - left - right) / (right - left)) ** 2
+        down = ((2 * y - top - bottom) / (bottom - top)) ** 2
+        array[across + down <= 1] = 255
+        return cls._of(array)
+
+    @classmethod
+    def from_polygon(cls, size: Size, points: Points) -> Mask:
+        """Return a mask that fills a polygon, closed from the last point to the first.
+
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
+        points
+            At least three (x, y), px.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_polygon((64, 48), [(10, 10), (50, 10), (30, 40)]).bbox
+        (10, 10, 51, 41)
+        """
+        corners = _checked_points(points)
+        if len(corners) < 3:
+            raise InvalidMask(f"A polygon needs at least 3 points, not {len(corners)}.")
+        image = Image.fromarray(_blank(size)).copy()
+        ImageDraw.Draw(image).polygon([(x, y) for x, y in corners.tolist()], fill=255)
+        return cls._of(np.array(image))
+
+    @classmethod
+    def from_strokes(
+        cls, size: Size, strokes: Points | Sequence[Points], *, width: float = 20.0
+    ) -> Mask:
+        """Return a mask as a round brush paints it.
+
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
+        strokes
+            One stroke, a sequence of (x, y) in px; or several. A stroke of one point is a dot.
+        width
+            Diameter of the brush, px, above 0.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_strokes((64, 48), [(20, 20), (40, 20)], width=10).bbox
+        (15, 15, 45, 25)
+        """
+        if not (width > 0 and math.isfinite(width)):
+            raise InvalidMask(f"The brush's width is {width!r} px: it must be above 0.")
+        array = _blank(size)
+        first = np.asarray(strokes[0], dtype=object) if len(strokes) else np.empty(0)
+        several: Iterable[Points] = strokes if first.ndim == 2 else [strokes]  # type: ignore[list-item, assignment]
+        for stroke in several:
+            points = _checked_points(stroke)
+            for start, stop in zip(points, points[1:] if len(points) > 1 else points, strict=False):
+                morphology.paint_capsule(array, start, stop, width / 2)
+        return cls._of(array)
+
+    @classmethod
+    def from_alpha(cls, image: ImageSource) -> Mask:
+        """Return a mask that fills what is transparent in a picture, as the service does.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidMask
+            The picture has no transparency.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> import fluxfill_nb as ff
+        >>> picture = Image.new("RGBA", (64, 48), (200, 30, 30, 255))
+        >>> picture.paste((0, 0, 0, 0), (10, 10, 20, 20))
+        >>> ff.Mask.from_alpha(picture).bbox
+        (10, 10, 20, 20)
+        """
+        picture = open_image(image)
+        alpha = np.asarray(picture.getchannel("A")) if picture.mode == "RGBA" else None
+        if alpha is None or alpha.min() == 255:
+            raise InvalidMask(
+                "The picture is opaque everywhere, so its alpha says nothing about what to fill. "
+                "Paint a mask and give that, or erase the part to fill and save as PNG."
+            )
+        return cls._of(255 - alpha)
+
+    @classmethod
+    def from_threshold(cls, image: ImageSource, low: float = 128, high: float = 255) -> Mask:
+        """Return a mask that fills what is as light as asked for.
+
+        Parameters
+        ----------
+        image
+            Any picture; its alpha is ignored.
+        low, high
+            Luminance (ITU-R 601) from and up to which a pixel is filled, both included, 0 to 255.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> import fluxfill_nb as ff
+        >>> ramp = Image.linear_gradient("L")
+        >>> ff.Mask.from_threshold(ramp, 0, 63).bbox
+        (0, 0, 256, 64)
+        """
+        if not 0 <= low <= high <= 255:
+            raise InvalidMask(
+                f"The luminance from {low!r} to {high!r} is no range within 0 to 255."
+            )
+        grey = np.asarray(open_image(image).convert("L"))
+        return cls._of(_hard((grey >= low) & (grey <= high)))
+
+    # --------------------------------------------------------------------------------- what it is
+
+    @property
+    def array(self) -> npt.NDArray[np.uint8]:
+        """The values, uint8 of shape ``(height, width)``, read-only. Not a copy."""
+        return self._array
+
+    @property
+    def size(self) -> Size:
+        """(width, height), px, like Pillow's."""
+        return self._array.shape[1], self._array.shape[0]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the picture that is filled (values of 128 and above), 0 to 1."""
+        return float(np.count_nonzero(self._array >= FILLED)) / self._array.size
+
+    @property
+    def bbox(self) -> tuple[int, int, int, int] | None:
+        """Smallest (left, top, right, bottom) that holds all that is filled, px; None if empty."""
+        return Image.fromarray(_hard(self._array >= FILLED)).getbbox()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is filled, that is, no value reaches 128."""
+        return not bool((self._array >= FILLED).any())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of size and values, hexadecimal: the same for equal masks."""
+        return pixel_digest(self.to_pil())
+
+    def to_pil(self) -> Image.Image:
+        """Return the mask as a Pillow image of mode L."""
+        return Image.fromarray(self._array)
+
+    def to_png(self) -> bytes:
+        """Return what the service gets: a PNG of black and white, split at 128."""
+        return encode_png(self.threshold().to_pil())
+
+    # ------------------------------------------------------------------------------------ algebra
+
+    def __or__(self, other: Mask) -> Mask:
+        """Fill what either fills."""
+        return self._with(other, np.maximum)
+
+    def __and__(self, other: Mask) -> Mask:
+        """Fill what both fill."""
+        return self._with(other, np.minimum)
+
+    def __sub__(self, other: Mask) -> Mask:
+        """Fill what the first fills and the second does not."""
+        return self._with(other, lambda a, b: np.minimum(a, 255 - b))
+
+    def __xor__(self, other: Mask) -> Mask:
+        """Fill what exactly one of the two fills."""
+        return self._with(
+            other, lambda a, b: np.maximum(np.minimum(a, 255 - b), np.minimum(255 - a, b))
+        )
+
+    def __invert__(self) -> Mask:
+        """Fill what was kept, and keep what was filled."""
+        return Mask._of(255 - self._array)
+
+    def _with(
+        self,
+        other: Mask,
+        join: Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+    ) -> Mask:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        if other.size != self.size:
+            raise InvalidMask(
+                f"Masks of {_by(self.size)} and {_by(other.size)} px do not fit together: "
+                "make both for the same picture, or resize() one."
+            )
+        return Mask._of(join(self._array, other._array))
+
+    # ------------------------------------------------------------------------------------ changes
+
+    def grow(self, radius: int) -> Mask:
+        """Return the mask grown by a disc, soft edges included.
+
+        Parameters
+        ----------
+        radius
+            How far, whole px, 0 and above.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_box((64, 48), (20, 20, 30, 30)).grow(5).bbox
+        (15, 15, 35, 35)
+        """
+        return Mask._of(morphology.dilate(self._array, _checked_radius(radius, "grow", "shrink")))
+
+    def shrink(self, radius: int) -> Mask:
+        """Return the mask shrunk by a disc; the picture's border does not eat into it.
+
+        Parameters
+        ----------
+        radius
+            How far, whole px, 0 and above.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_box((64, 48), (20, 20, 40, 40)).shrink(5).bbox
+        (25, 25, 35, 35)
+        """
+        radius = _checked_radius(radius, "shrink", "grow")
+        return Mask._of(255 - morphology.dilate(255 - self._array, radius))
+
+    def feather(self, radius: float) -> Mask:
+        """Return the mask with a soft edge, about ``radius`` px to either side.
+
+        Parameters
+        ----------
+        radius
+            Reach of the soft edge, px; the blur's standard deviation is half of it.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> soft = ff.Mask.from_box((64, 48), (20, 10, 40, 30)).feather(6)
+        >>> soft.array[20, 17] < 128 <= soft.array[20, 23]
+        True
+        """
+        return self._blurred(_checked_reach(radius, "feather") / 2)
+
+    def smooth(self, radius: float) -> Mask:
+        """Return the mask with corners rounded and ragged edges evened out, hard.
+
+        Parameters
+        ----------
+        radius
+            Size of the details that go, px.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> speck = ff.Mask.from_box((64, 48), (20, 20, 22, 22))
+        >>> speck.smooth(4).is_empty
+        True
+        """
+        return self._blurred(_checked_reach(radius, "smooth")).threshold()
+
+    def fill_holes(self) -> Mask:
+        """Return the mask with every part filled that it encloses.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> disc = ff.Mask.from_ellipse((64, 48), (10, 4, 50, 44))
+        >>> ring = disc - disc.shrink(5)
+        >>> ring.fill_holes() == disc
+        True
+        """
+        array = self._array.copy()
+        array[morphology.enclosed(array < FILLED)] = 255
+        return Mask._of(array)
+
+    def threshold(self, level: int = FILLED) -> Mask:
+        """Return the mask in black and white: 255 from ``level`` on, else 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask(np.array([[0, 127, 128, 255]], dtype=np.uint8)).threshold().array
+        array([[  0,   0, 255, 255]], dtype=uint8)
+        """
+        return Mask._of(_hard(self._array >= level))
+
+    def resize(self, size: Size) -> Mask:
+        """Return the mask scaled to another picture size; a hard mask stays hard.
+
+        Examples
+        --------
+        >>> import fluxfill_nb as ff
+        >>> ff.Mask.from_box((64, 48), (10, 10, 20, 20)).resize((128, 96)).bbox
+        (20, 20, 40, 40)
+        """
+        _blank(size)
+        scaled = Mask._of(np.array(self.to_pil().resize(size, Image.Resampling.BILINEAR)))
+        return scaled.threshold() if self == self.threshold() else scaled
+
+    def _blurred(self, sigma: float) -> Mask:
+        return Mask._of(np.array(self.to_pil().filter(ImageFilter.GaussianBlur(sigma))))
+
+    # ------------------------------------------------------------------------------------ display
+
+    def preview(
+        self,
+        image: ImageSource,
+        *,
+        colour: tuple[int, int, int] = (255, 0, 96),
+        opacity: float = 0.45,
+    ) -> Image.Image:
+        """Return the picture with the mask marked on it: a tint, and a black and white outline.
+
+        Parameters
+        ----------
+        image
+            The picture, of the mask's size.
+        colour
+            RGB of the tint, 0 to 255 each.
+        opacity
+            Of the tint, 0 to 1.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode RGB.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> import fluxfill_nb as ff
+        >>> picture = Image.new("RGB", (64, 48), "white")
+        >>> ff.Mask.from_box(picture.size, (10, 10, 20, 20)).preview(picture).getpixel((15, 15))
+        (255, 140, 184)
+        """
+        picture = open_image(image).convert("RGB")
+        self.check_fits(picture.size)
+        tint = self.to_pil().point([round(value * opacity) for value in range(256)])
+        picture.paste(colour, mask=tint)
+        # One of the two lines stands out from whatever is beneath.
+        hard = self.threshold()
+        line = max(1, round(max(self.size) / 600))
+        picture.paste((0, 0, 0), mask=(hard.grow(line) - hard).to_pil())
+        picture.paste((255, 255, 255), mask=(hard - hard.shrink(line)).to_pil())
+        return picture
+
+    def check_fits(self, size: Size) -> None:
+        """Raise `fluxfill_nb.errors.InvalidMask` unless the mask has a picture's size."""
+        if self.size == size:
+            return
+        hint = "Make it for this picture, or resize() it."
+        if self.size == size[::-1]:
+            hint = (
+                "It seems turned by 90°: a camera's picture is turned upright by its EXIF data; "
+                "open it with open_image and make the mask for that size."
+            )
+        raise InvalidMask(f"The mask has {_by(self.size)} px, the picture {_by(size)} px. {hint}")
+
+    def __repr__(self) -> str:
+        what = "fills nothing"
+        if (box := self.bbox) is not None:
+            what = f"fills {self.coverage:.1%} in {box}".replace("%", " %")
+        return f"<Mask {_by(self.size)}, {what}>"
+
+    def _repr_png_(self) -> bytes:
+        image = self.to_pil()
+        image.thumbnail((_REPR_SIDE, _REPR_SIDE))
+        return encode_png(image)
+
+    # ------------------------------------------------------------------------------------- a value
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """For ``np.asarray(mask)`` and ``PIL.Image.fromarray(mask)``, without a copy."""
+        return self._array.__array_interface__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return np.array_equal(self._array, other._array)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Mask._of, (np.asarray(self._array),)
+
+
+def _frozen(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    array = np.ascontiguousarray(array, dtype=np.uint8)
+    array.setflags(write=False)
+    return array
+
+
+def _hard(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    return flags.astype(np.uint8) * np.uint8(255)
+
+
+def _blank(size: Size) -> npt.NDArray[np.uint8]:
+    try:
+        width, height = (int(side) for side in size)
+    except (TypeError, ValueError):
+        width = height = 0
+    if width < 1 or height < 1:
+        raise InvalidMask(f"The size is {size!r}: give (width, height) in px, both at least 1.")
+    return np.zeros((height, width), np.uint8)
+
+
+def _checked_box(size: Size, box: Box) -> tuple[float, float, float, float]:
+    try:
+        left, top, right, bottom = (float(edge) for edge in box)
+    except (TypeError, ValueError):
+        raise InvalidMask(f"The box is {box!r}: give (left, top, right, bottom) in px.") from None
+    if not (left < right and top < bottom):
+        raise InvalidMask(
+            f"The box {box!r} holds nothing: (left, top, right, bottom) needs left < right and "
+            "top < bottom."
+        )
+    if right <= 0 or bottom <= 0 or left >= size[0] or top >= size[1]:
+        raise InvalidMask(f"The box {box!r} lies outside the picture of {_by(size)} px.")
+    return left, top, right, bottom
+
+
+def _checked_points(points: Points) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 2 or array.shape[1] != 2 or not len(array) or not np.isfinite(array).all():
+        raise InvalidMask("Points are (x, y) pairs in px, such as [(10, 20), (30, 40)].")
+    return array
+
+
+def _checked_radius(radius: int, verb: str, opposite: str) -> int:
+    if not isinstance(radius, (int, np.integer)) or radius < 0:
+        raise InvalidMask(
+            f"The radius to {verb} by is {radius!r}: give whole px, 0 and above "
+            f"(to go the other way, use {opposite}())."
+        )
+    return int(radius)
+
+
+def _checked_reach(radius: float, verb: str) -> float:
+    if not (radius >= 0 and math.isfinite(radius)):
+        raise InvalidMask(f"The radius to {verb} by is {radius!r} px: it must be 0 or above.")
+    return float(radius)
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
