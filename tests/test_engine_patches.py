@@ -1,0 +1,473 @@
+"""The embedded engine: what it promises of seed, steps, guidance, prompt, progress and edges."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from fluxfill_nb.engines.engine import Cancelled, Engine, name_of
+from fluxfill_nb.engines.patches import Patches
+from fluxfill_nb.engines.patches.colours import read_prompt
+from fluxfill_nb.engines.patches.dials import looseness, obedience, share_steps
+from fluxfill_nb.engines.patches.sampler import Settings, fill_hole
+from fluxfill_nb.mask import Mask
+from fluxfill_nb.options import FillOptions
+
+HERE = str(Path(__file__).parent)
+PICTURE = Image.fromarray(data.astronaut()[100:292, 100:292].copy())
+BOX = (70, 60, 130, 115)
+HOLE = Mask.from_box(PICTURE.size, BOX)
+
+Pixels = NDArray[np.uint8]
+
+
+def silent(_fraction: float, _preview: Callable[[], Image.Image] | None = None, /) -> None:
+    """Nobody looks."""
+
+
+def fill(
+    image: Image.Image = PICTURE, mask: Mask = HOLE, prompt: str = "", **options: object
+) -> Pixels:
+    """Fill with few steps, and return the pixels."""
+    chosen = FillOptions(prompt, **{"steps": 15, "seed": 1, **options})  # type: ignore[arg-type]
+    filled = Patches()(image, mask, chosen, silent)
+    assert filled.mode == "RGB"
+    assert filled.size == image.size
+    return np.asarray(filled)
+
+
+def digest(pixels: Pixels) -> str:
+    """Return a short name of these bytes."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+
+
+def masked(size: tuple[int, int], *boxes: tuple[int, int, int, int], invert: bool = False) -> Mask:
+    """Return a mask of boxes."""
+    array = np.zeros((size[1], size[0]), np.bool_)
+    for left, top, right, bottom in boxes:
+        array[top:bottom, left:right] = True
+    return Mask(~array if invert else array)
+
+
+def test_is_an_engine_that_travels() -> None:
+    engine = Patches()
+    assert isinstance(engine, Engine)
+    assert name_of(engine) == engine.name == "patches"
+    assert pickle.loads(pickle.dumps(engine)) == engine
+
+
+# ---------------------------------------------------------------------------------- the same bytes
+
+
+def test_same_seed_same_bytes_other_seed_other_picture() -> None:
+    first, again, other = (fill(seed=seed).astype(int) for seed in (3, 3, 4))
+    assert (first == again).all()
+    assert np.abs(first - other)[HOLE.array > 0].mean() > 2
+
+
+@pytest.mark.parametrize("seed", [0, -1, -(2**70), 2**31, 2**64 + 1, 10**40])
+def test_any_integer_is_a_seed(seed: int) -> None:
+    assert digest(fill(seed=seed)) == digest(fill(seed=seed)) != digest(fill(seed=seed + 1))
+
+
+def test_a_seed_and_its_negative_differ() -> None:
+    assert digest(fill(seed=5)) != digest(fill(seed=-5))
+
+
+def test_no_seed_is_seed_zero_and_none_is_the_default() -> None:
+    assert digest(fill(seed=None)) == digest(fill(seed=0))
+    assert digest(fill(steps=None, guidance=None)) == digest(fill(steps=50, guidance=60))
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    alone = [digest(fill(seed=seed)) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda seed: digest(fill(seed=seed)), range(4))) == alone
+
+
+def vector_units() -> str:
+    """Return the instruction sets that this NumPy would choose among while it runs."""
+    core = importlib.import_module("numpy._core" if np.__version__ >= "2" else "numpy.core")
+    return " ".join(core._multiarray_umath.__cpu_dispatch__)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OPENBLAS_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "Nehalem"},
+        {"OPENBLAS_NUM_THREADS": "1", "NPY_DISABLE_CPU_FEATURES": vector_units()},
+    ],
+    ids=["blas", "vectors"],
+)
+def test_another_process_with_other_arithmetic_makes_the_same_bytes(
+    environment: dict[str, str],
+) -> None:
+    code = (
+        "from test_engine_patches import *\n"
+        "print(digest(fill(seed=3, guidance=20)), digest(fill(prompt='orange')))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([HERE, *sys.path]), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == [digest(fill(seed=3, guidance=20)), digest(fill(prompt="orange"))]
+
+
+def test_bytes_stay_the_same_from_version_to_version() -> None:
+    # A deliberate change of the algorithm changes these; an accident must not. The picture is made
+    # here, so that no decoder has a say.
+    y, x = np.mgrid[:64, :80]
+    picture = np.stack([x * 3 % 256, y * 4 % 256, (x * y) % 256], -1).astype(np.uint8)
+    mask = masked((80, 64), (30, 20, 55, 45))
+    image = Image.fromarray(picture)
+    found = [digest(fill(image, mask, seed=7)), digest(fill(image, mask, "red", guidance=7.3))]
+    assert found == ["b410aedf979a99d0", "c4fc4a30c92f8296"]
+
+
+# ------------------------------------------------------------------------ what is the user's stays
+
+
+def test_outside_is_untouched_and_the_picture_given_too() -> None:
+    before = np.array(PICTURE)
+    outside = HOLE.array == 0
+    assert (fill()[outside] == before[outside]).all()
+    assert (np.asarray(PICTURE) == before).all()
+
+
+STROKES = Mask((np.add.outer(np.arange(192), np.arange(192)) % 48 < 14) & (HOLE.array == 0))
+# Single known rows and columns between unknown ones: their grain could only be had from the hole.
+LINES = masked(PICTURE.size, *[(x, 40, x + 2, 150) for x in range(40, 120, 3)])
+
+
+@pytest.mark.parametrize(
+    "mask", [HOLE, STROKES, LINES, ~HOLE], ids=["box", "strokes", "lines", "~"]
+)
+def test_what_the_hole_held_has_no_influence(mask: Mask) -> None:
+    pixels = np.array(PICTURE)
+    noise = np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8)
+    pixels[mask.array > 0] = noise[mask.array > 0]
+    assert digest(fill(Image.fromarray(pixels), mask)) == digest(fill(mask=mask))
+
+
+def test_soft_masks_are_split_at_128() -> None:
+    soft = np.where(HOLE.array > 0, 128, 127).astype(np.uint8)
+    assert digest(fill(mask=Mask(soft))) == digest(fill())
+
+
+def test_empty_mask_returns_the_picture() -> None:
+    assert (fill(mask=Mask.empty(PICTURE.size)) == np.asarray(PICTURE)).all()
+
+
+def test_sizes_must_agree() -> None:
+    with pytest.raises(ValueError, match="192"):
+        fill(mask=Mask.full((191, 192)))
+
+
+# --------------------------------------------------------------------------- progress and stopping
+
+
+@pytest.mark.parametrize("steps", [15, 31])
+def test_progress_rises_to_one_with_a_preview_after_every_step(steps: int) -> None:
+    fractions: list[float] = []
+    previews: list[Pixels] = []
+
+    def progress(fraction: float, preview: Callable[[], Image.Image] | None = None, /) -> None:
+        fractions.append(fraction)
+        if preview is not None:
+            previews.append(np.asarray(preview()))
+
+    filled = Patches()(PICTURE, HOLE, FillOptions(steps=steps, seed=1), progress)
+    assert len(previews) == steps
+    assert fractions == sorted(fractions)
+    assert min(fractions) >= 0
+    assert fractions[-1] == 1.0
+    outside = HOLE.array == 0
+    for preview in previews:
+        assert preview.shape == (192, 192, 3)
+        assert (preview[outside] == np.asarray(PICTURE)[outside]).all()
+    assert (previews[-1] == np.asarray(filled)).all()
+    assert not (previews[0] == previews[-1]).all()
+
+
+def test_looking_at_previews_changes_nothing() -> None:
+    def look(_: float, preview: Callable[[], Image.Image] | None = None, /) -> None:
+        if preview is not None:
+            preview()
+
+    looked = Patches()(PICTURE, HOLE, FillOptions(steps=15, seed=1), look)
+    assert digest(np.asarray(looked)) == digest(fill())
+
+
+@pytest.mark.parametrize("calls", [0, 1, 20, 60])
+def test_cancelling_passes_through(calls: int) -> None:
+    heard = 0
+
+    def progress(_fraction: float, _preview: object = None, /) -> None:
+        nonlocal heard
+        heard += 1
+        if heard > calls:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Patches()(PICTURE, HOLE, FillOptions(steps=50, seed=1), progress)
+    assert heard == calls + 1
+
+
+def test_cancelling_is_heard_soon_in_a_large_hole() -> None:
+    image = PICTURE.resize((1024, 1024))
+    calls: list[float] = []
+
+    def progress(fraction: float, _preview: object = None, /) -> None:
+        calls.append(time.thread_time())  # waiting for a busy machine is not the engine's
+        if fraction > 0.3:
+            raise Cancelled
+
+    mask = Mask.from_box(image.size, (256, 256, 768, 768))
+    with pytest.raises(Cancelled):
+        Patches()(image, mask, FillOptions(steps=15, seed=1), progress)
+    assert max(after - before for before, after in pairwise(calls)) < 0.4
+
+
+# ------------------------------------------------------------------------------------------- edges
+
+SIDE = 192
+EDGES = {
+    "everything": masked((SIDE, SIDE), invert=True),
+    "one pixel": masked((SIDE, SIDE), (60, 50, 61, 51)),
+    "corner pixel": masked((SIDE, SIDE), (0, 0, 1, 1)),
+    "corner": masked((SIDE, SIDE), (0, 0, 40, 40)),
+    "border": masked((SIDE, SIDE), (SIDE - 50, 0, SIDE, SIDE)),
+    "row": masked((SIDE, SIDE), (0, 90, SIDE, 91)),
+    "column": masked((SIDE, SIDE), (90, 0, 91, SIDE)),
+    "half": masked((SIDE, SIDE), (0, 0, SIDE // 2, SIDE)),
+    "two holes": masked((SIDE, SIDE), (10, 10, 40, 40), (140, 150, 180, 185)),
+    "frame": masked((SIDE, SIDE), (60, 70, 130, 140), invert=True),
+    "sliver known": masked((SIDE, SIDE), (0, 0, 9, SIDE), invert=True),
+    "one patch known": masked((SIDE, SIDE), (90, 90, 98, 98), invert=True),
+    "one pixel known": masked((SIDE, SIDE), (90, 90, 91, 91), invert=True),
+    "no patch known": Mask(np.add.outer(np.arange(SIDE), np.arange(SIDE)) % 6 < 2),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_edge_cases(name: str) -> None:
+    mask = EDGES[name]
+    filled = fill(mask=mask)
+    outside = mask.array == 0
+    assert (filled[outside] == np.asarray(PICTURE)[outside]).all()
+    if np.count_nonzero(~outside) > 4:
+        assert len(np.unique(filled[~outside], axis=0)) > 1
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 2), (300, 1), (1, 300), (7, 7), (8, 8), (9, 12), (133, 101), (64, 9)]
+)
+def test_small_thin_and_odd_pictures(size: tuple[int, int]) -> None:
+    image = PICTURE.crop((0, 0, size[0], size[1])) if max(size) <= SIDE else PICTURE.resize(size)
+    width, height = size
+    part = masked(size, (width // 3, height // 3, width // 3 + 3, height // 3 + 3))
+    for mask in (part, Mask.full(size)):
+        filled, outside = fill(image, mask), mask.array == 0
+        assert (filled[outside] == np.asarray(image)[outside]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_any_size_and_mask(given_data: st.DataObject) -> None:
+    width = given_data.draw(st.integers(1, 40), "width")
+    height = given_data.draw(st.integers(1, 40), "height")
+    cell = given_data.draw(st.integers(1, 20), "side of the mask's cells")
+    seed = given_data.draw(st.integers(0, 2**32), "seed of picture and mask")
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    cells = rng.random((height // cell + 1, width // cell + 1)) < rng.random()
+    hole = np.kron(cells, np.ones((cell, cell), np.bool_))[:height, :width]
+    filled = fill(Image.fromarray(pixels), Mask(hole))
+    assert (filled[~hole] == pixels[~hole]).all()
+    pixels[hole] = 255 - pixels[hole]
+    assert (fill(Image.fromarray(pixels), Mask(hole)) == filled).all()
+
+
+def test_a_picture_of_one_colour_stays_of_one_colour() -> None:
+    grey = Image.new("RGB", (90, 70), (120, 130, 140))
+    assert (fill(grey, Mask.from_box(grey.size, (30, 20, 60, 50))) == (120, 130, 140)).all()
+
+
+def test_extreme_contrast_does_not_overflow() -> None:
+    noise = np.random.default_rng(1).integers(0, 2, (80, 80, 3)) * 255
+    image = Image.fromarray(noise.astype(np.uint8))
+    filled = fill(image, masked(image.size, (20, 20, 60, 60)), "white", guidance=100)
+    assert filled[20:60, 20:60].std() > 40
+
+
+# ----------------------------------------------------------------------------------- what dials do
+
+
+def test_mismatch_falls_with_steps() -> None:
+    pixels, hole = np.asarray(PICTURE), HOLE.array > 0
+
+    def mismatch(steps: int) -> float:
+        runs = [fill_hole(pixels, hole, Settings(seed, steps), silent) for seed in range(4)]
+        return sum(run.mismatch for run in runs) / len(runs)
+
+    assert mismatch(15) > mismatch(30) > mismatch(50)
+
+
+def test_guidance_narrows_the_diversity_of_seeds() -> None:
+    def diversity(guidance: float) -> float:
+        inside = HOLE.array > 0
+        fills = [fill(seed=seed, guidance=guidance)[inside].astype(float) for seed in range(4)]
+        return float(np.mean([np.abs(a - b).mean() for a, b in combinations(fills, 2)]))
+
+    assert diversity(1.5) > diversity(30) > diversity(100)
+
+
+def test_structure_continues_through_the_hole() -> None:
+    stripes = np.where(np.arange(128)[:, None] // 8 % 2, 220, 30) * np.ones((1, 160))
+    pixels = np.repeat(stripes[..., None], 3, 2).astype(np.uint8)
+    filled = fill(Image.fromarray(pixels), masked((160, 128), (60, 40, 105, 90)))
+    assert np.abs(filled.astype(int) - pixels).mean() < 0.5
+
+
+@pytest.fixture(scope="module")
+def two_coloured() -> Image.Image:
+    """Red on the left, blue on the right."""
+    pixels = np.full((96, 160, 3), (190, 50, 40))
+    pixels[:, 80:] = 40, 60, 190
+    pixels += np.random.default_rng(0).integers(-25, 26, pixels.shape)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def test_colour_words_steer_at_high_guidance_only(two_coloured: Image.Image) -> None:
+    mask = Mask.from_box(two_coloured.size, (50, 24, 110, 72))
+
+    def redness(prompt: str, guidance: float) -> float:
+        mean = fill(two_coloured, mask, prompt, guidance=guidance)[mask.array > 0].mean(0)
+        return float(mean[0] - mean[2])
+
+    assert redness("something red", 80) > redness("", 80) + 80
+    assert redness("something blue", 80) < redness("", 80) - 80
+    assert redness("red", 1.5) == redness("blue", 1.5) == redness("", 1.5)
+
+
+def test_nouns_steer_only_when_upsampled(two_coloured: Image.Image) -> None:
+    mask = Mask.from_box(two_coloured.size, (50, 24, 110, 72))
+    plain, same, upsampled = (
+        fill(two_coloured, mask, prompt, prompt_upsampling=upsampling).astype(int)
+        for prompt, upsampling in (("", False), ("bricks", False), ("bricks", True))
+    )
+    assert (plain == same).all()
+    assert (upsampled - plain)[mask.array > 0].mean(0)[0] > 30
+
+
+def test_colours_count_where_nothing_can_be_copied() -> None:
+    mask = Mask.full((40, 30))
+    image = Image.new("RGB", mask.size)
+    red = fill(image, mask, "red", guidance=100).mean((0, 1))
+    assert red[0] > 200 > 60 > red[1]
+    assert digest(fill(image, mask, "red", guidance=1.5)) == digest(fill(image, mask))
+
+
+def test_dials() -> None:
+    assert [obedience(g) for g in (1.0, 1.5, 100, 1000)] == [0, 0, 1, 1]
+    curve = [looseness(g) for g in (1.5, 10, 30, 60, 100)]
+    assert curve == pytest.approx([1.0, 0.517, 0.27, 0.135, 0.06], abs=1e-3)
+    for levels in range(1, 10):
+        for steps in range(15, 51):
+            plan = share_steps(steps, levels)
+            assert sum(plan) == steps
+            assert len(plan) == levels
+            assert min(plan) >= 1
+    assert share_steps(1, 3) == [1, 1, 1]
+
+
+def test_offers_find_nearly_what_looking_at_everything_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels, hole = np.asarray(PICTURE), HOLE.array > 0
+    exact = fill_hole(pixels[30:145, 40:160], hole[30:145, 40:160], Settings(steps=15), silent)
+    monkeypatch.setattr("fluxfill_nb.engines.patches.field._EXHAUSTIVE", 0)
+    offers = fill_hole(pixels[30:145, 40:160], hole[30:145, 40:160], Settings(steps=15), silent)
+    assert offers.mismatch < 1.5 * exact.mismatch
+
+
+# ------------------------------------------------------------------------------ reading the prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names", "colours"),
+    [
+        ("", (), ()),
+        ("a red vase", ("red",), ((255, 0, 0),)),
+        ("A RED, (Navy) vase!", ("red", "navy"), ((255, 0, 0), (0, 0, 128))),
+        ("dark green", ("darkgreen",), ((0, 100, 0),)),
+        ("sky blue walls", ("skyblue",), ((135, 206, 235),)),
+        ("Sky-Blue", ("skyblue",), ((135, 206, 235),)),
+        ("light golden rod yellow", ("lightgoldenrodyellow",), ((250, 250, 210),)),
+        ("white, smoke", ("white",), ((255, 255, 255),)),
+        ("pale red", ("pale red",), ((255, 153, 153),)),
+        ("deep purple", ("deep purple",), ((89, 0, 89),)),
+        ("dark eyes, light", (), ()),
+        ("red red RED", ("red",), ((255, 0, 0),)),
+        ("no red, without blue, not dark green but pink", ("pink",), ((255, 192, 203),)),
+        ("redness, infrared", (), ()),
+        ("the sky over grass", (), ()),
+    ],
+)
+def test_colour_words(
+    prompt: str, names: tuple[str, ...], colours: tuple[tuple[int, int, int], ...]
+) -> None:
+    reading = read_prompt(prompt)
+    assert reading.names == names
+    assert reading.colours == colours
+
+
+def test_long_prompts_are_read_at_once() -> None:
+    reading = read_prompt("dark " * 20_000 + "red")
+    assert reading.names == ("dark darkred",)
+    assert reading.ignored == ("dark",)
+
+
+def test_light_and_dark_go_their_ways() -> None:
+    def lightness(prompt: str) -> int:
+        return sum(read_prompt(prompt).colours[0])
+
+    order = ["dark crimson", "deep crimson", "crimson", "bright crimson", "light crimson"]
+    assert [lightness(prompt) for prompt in order] == sorted(lightness(p) for p in order)
+    assert lightness("light crimson") < lightness("pale crimson")
+
+
+def test_nouns_count_when_upsampled() -> None:
+    assert read_prompt("Wooden table, dark sky", nouns=True).names == ("wooden", "dark sky")
+    assert read_prompt("Wooden table, dark sky").ignored == ("wooden", "table", "dark", "sky")
+
+
+def test_details_say_what_was_understood() -> None:
+    engine = Patches()
+    details = engine.details(FillOptions("A red vase, a cat's tail"))
+    assert details["colours"] == ["red"]
+    assert details["ignored"] == ["a", "vase", "cat's", "tail"]
+    assert "colour words only" in str(details["note"])
+    upsampled = engine.details(FillOptions("grass", prompt_upsampling=True))
+    assert upsampled["colours"] == ["grass"]
+    assert engine.details(FillOptions(None))["colours"] == []
