@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .client import AsyncFluxFill as AsyncFluxFill
     from .client import FluxFill as FluxFill
-    from .connect import connect as connect
     from .images import open_image as open_image
     from .mask import Mask as Mask
     from .outpaint import extend as extend
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from .result import FillResult as FillResult
     from .result import FillTask as FillTask
     from .server import LocalServer as LocalServer
+    from .services import connect as connect
 
 _HOME = {
     "AsyncFluxFill": "client",
@@ -38,7 +38,7 @@ _HOME = {
     "FluxFill": "client",
     "LocalServer": "server",
     "Mask": "mask",
-    "connect": "connect",
+    "connect": "services",
     "errors": "",
     "extend": "outpaint",
     "open_image": "images",
@@ -53,7 +53,6 @@ def __getattr__(name: str) -> object:
     if not _HOME[name]:
         return importlib.import_module(f".{name}", __name__)
     value: object = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    # Also undoes that importing the submodule "connect" has put the module under that name.
     globals()[name] = value
     return value
 

@@ -80,15 +80,17 @@ def _add_fill(commands: Any) -> None:
 
 
 def _fill(options: argparse.Namespace) -> None:
-    from .connect import connect
+    from .services import connect
 
+    # All that could keep the picture from being saved is checked before it is paid for.
     if options.output.suffix.lower() not in provenance.FORMATS:
-        # Known before anything is paid for.
         raise errors.InvalidImage(
             f"{options.output.name!r} must end with {', '.join(provenance.FORMATS)}."
         )
     if not options.output.absolute().parent.is_dir():
         raise errors.InvalidImage(f"There is no folder {str(options.output.parent)!r}.")
+    if options.feather is not None and not options.feather >= 0:
+        raise errors.InvalidOption(f"feather is {options.feather} px: it must be 0 or above.")
     given = {name: value for name, value in vars(options).items() if name in FillOptions.names()}
     mask = None if options.mask == "alpha" else Mask(Path(options.mask))
     request = FillRequest(options.picture, mask, **given)

@@ -1,4 +1,4 @@
-"""The sample fill: the rocket on its launch pad takes off. Shown by `make lab` and in the README."""
+"""The sample fill, for `make lab` and the README: the rocket on its launch pad takes off."""
 
 from __future__ import annotations
 

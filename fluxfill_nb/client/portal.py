@@ -7,10 +7,10 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+import anyio
+from anyio.from_thread import BlockingPortal
 
 T = TypeVar("T")
 
@@ -20,8 +20,6 @@ _SLICE = 0.1
 
 _lock = threading.Lock()
 _portal: BlockingPortal | None = None
-# Held so that it is not collected, which would end the loop.
-_context: AbstractContextManager[BlockingPortal] | None = None
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
@@ -42,25 +40,34 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def _the_portal() -> BlockingPortal:
-    global _portal, _context
+    global _portal
     with _lock:
         if _portal is None:
-            _context = start_blocking_portal("asyncio", name="fluxfill-loop")
-            _portal = _context.__enter__()
+            started: Future[BlockingPortal] = Future()
+            threading.Thread(
+                target=anyio.run, args=(_serve, started), name="fluxfill-loop", daemon=True
+            ).start()
+            _portal = started.result()
             atexit.register(_stop, _portal)
         return _portal
 
 
+async def _serve(started: Future[BlockingPortal]) -> None:
+    async with BlockingPortal() as portal:
+        started.set_result(portal)
+        await portal.sleep_until_stopped()
+
+
 def _stop(portal: BlockingPortal) -> None:
-    if portal is _portal:  # not in a fork, which has the loop but not its thread
+    if portal is _portal:  # not in a fork, which has the portal but not its thread
         portal.call(portal.stop, True)
 
 
 def _forget() -> None:
     """After a fork the child has no such thread: let it start its own."""
-    global _portal, _context, _lock
+    global _portal, _lock
     _lock = threading.Lock()
-    _portal = _context = None
+    _portal = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -64,7 +64,8 @@ def create_app(
     @app.exception_handler(RequestValidationError)
     async def refused(_: Request, error: RequestValidationError) -> JSONResponse:
         detail = [
-            {name: _echo(value) for name, value in problem.items() if name != "ctx"}
+            {"type": problem["type"], "loc": problem["loc"], "msg": problem["msg"]}
+            | {"input": _echo(problem.get("input"))}
             for problem in error.errors()
         ]
         return JSONResponse({"detail": detail}, status_code=422)
