@@ -5,8 +5,10 @@ Arguments are handed on to JupyterLab.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 
 from sample import HERE, fill_sample
 
@@ -21,15 +23,27 @@ def main() -> None:
     print(f"Before | mask | after: {SAMPLE}")
     print("Opening JupyterLab; if no browser appears, open the address that it prints below.")
     sys.stdout.flush()
+    _ask_no_questions()
     command = [
         sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOK.parent}",
-        f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}", "--LabApp.news_url=None",
+        f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}",
     ]  # fmt: skip
     if not _has_display():
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     os.execv(sys.executable, command + sys.argv[1:])
+
+
+def _ask_no_questions() -> None:
+    """Keep JupyterLab of this environment from asking newcomers whether they want its news."""
+    overrides = Path(sys.prefix, "share", "jupyter", "lab", "settings", "overrides.json")
+    if not overrides.exists():
+        overrides.parent.mkdir(parents=True, exist_ok=True)
+        notifications = {"fetchNews": "false", "checkForUpdates": False}
+        overrides.write_text(
+            json.dumps({"@jupyterlab/apputils-extension:notification": notifications})
+        )
 
 
 def _has_display() -> bool:

@@ -19,6 +19,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = runpy.run_path(str(ROOT / "scripts" / "chromium.py"))
 
+SETTINGS = {
+    # Every cell in the page, not only those in view.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -69,15 +75,16 @@ class Lab:
                 "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR",
             )
         }  # fmt: skip
-        # Every cell in the page, not only those in view.
-        settings = Path(state["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", "notebook-extension")
-        settings.mkdir(parents=True)
-        (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+        settings = Path(state["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab")
+        for plugin, values in SETTINGS.items():
+            file = settings / f"{plugin}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
             "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={self.root}",
             "--IdentityProvider.token=", "--ServerApp.password=",
-            "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+            "--LabApp.expose_app_in_browser=True",
         ]  # fmt: skip
         self.log = (home / "lab.log").open("w")
         self.process = subprocess.Popen(
