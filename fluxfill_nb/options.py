@@ -11,9 +11,27 @@ import secrets
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypedDict, Unpack
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+)
 
 from .errors import InvalidOption
+
+
+def _refuse_bool(value: Any) -> Any:
+    """Refuse True and False, which Python takes for 1 and 0; nobody means that."""
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number, not true or false")
+    return value
+
+
+_NoBool = BeforeValidator(_refuse_bool)
 
 Prompt = Annotated[
     str | None,
@@ -22,6 +40,7 @@ Prompt = Annotated[
 Steps = Annotated[
     int | None,
     Field(ge=15, le=50, description="Steps of the sampler: more are slower and finer."),
+    _NoBool,
 ]
 PromptUpsampling = Annotated[
     bool | None,
@@ -33,6 +52,7 @@ PromptUpsampling = Annotated[
 Seed = Annotated[
     int | None,
     Field(description="The same seed and settings repeat a picture; none: drawn by the service."),
+    _NoBool,
 ]
 Guidance = Annotated[
     float | None,
@@ -42,6 +62,7 @@ Guidance = Annotated[
         description="How strongly the prompt rules: low is varied, high is literal. The service's "
         "default is 60, its vendor's own example uses 30.",
     ),
+    _NoBool,
 ]
 OutputFormat = Annotated[
     Literal["jpeg", "png"] | None,
@@ -50,6 +71,7 @@ OutputFormat = Annotated[
 SafetyTolerance = Annotated[
     int,
     Field(ge=0, le=6, description="How much moderation lets pass: 0 is strictest, 6 most lenient."),
+    _NoBool,
 ]
 WebhookUrl = Annotated[
     HttpUrl | None, Field(description="Address that the service calls when the picture is ready.")
@@ -135,6 +157,15 @@ class FillOptions(FillFields):
     def __init__(self, prompt: str | None = "", **options: Unpack[FillKeywords]) -> None:
         _create(super().__init__, {"prompt": prompt, **options})
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+        else:  # pydantic's own error would show the value, which may be a secret
+            raise AttributeError(
+                f"{type(self).__name__} is frozen: make another one, as request.replace({name}=…) "
+                "does."
+            )
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, in the contract's order."""
@@ -198,8 +229,6 @@ def _create(init: Any, values: dict[str, Any]) -> None:
     for name, value in values.items():
         if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
             values[name] = value.item()  # NumPy's numbers, as sweeps over arrays give them
-        if isinstance(value, bool) and name in ("steps", "seed", "guidance", "safety_tolerance"):
-            values[name] = repr(value)  # Python takes True for 1; nobody means that
     try:
         init(**values)
     except ValidationError as error:
@@ -210,7 +239,8 @@ def _create(init: Any, values: dict[str, Any]) -> None:
 def _problem(name: str, values: dict[str, Any]) -> str:
     names = FillOptions.names()
     if name not in names:
-        close = difflib.get_close_matches(name, [*names, "image", "mask"], n=1)
+        known = [known for known in (*names, "image", "mask") if known != name]
+        close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
         return f"There is no setting {name!r}: {hint}"
     value = values[name]

@@ -39,8 +39,8 @@ class _Content:
         self.mask = mask
 
     @classmethod
-    def of(cls, image: ImageSource, mask: MaskSource | None) -> Self:
-        picture = Picture.open(image)
+    def of(cls, image: ImageSource | Picture, mask: MaskSource | None) -> Self:
+        picture = image if isinstance(image, Picture) else Picture.open(image)
         if mask is not None:
             mask = Mask(mask)
         elif picture.image.mode == "RGBA" and picture.image.getchannel("A").getextrema()[0] != 255:
@@ -149,15 +149,23 @@ class FillRequest(FillOptions):
         3
         """
         origin = provenance.read(path)
-        request = cls(image, mask, **origin["settings"])
-        content = request._content
-        if content.picture.digest != origin["image"]["sha256"]:
+        picture = Picture.open(image)
+        if picture.digest != origin["image"]["sha256"]:
+            width, height = origin["image"]["size"]
             raise InvalidImage(
-                f"{os.fspath(path)!r} was made from another picture than the one given (of "
-                f"{origin['image']['size'][0]} x {origin['image']['size'][1]} px)."
+                f"{os.fspath(path)!r} was made from another picture than the one given: its own "
+                f"has {width} x {height} px."
             )
+        content = _Content.of(picture, mask)
         if content.sent_mask.digest != origin["mask"]["sha256"]:
             raise InvalidMask(f"{os.fspath(path)!r} was made with another mask than the one given.")
+        return cls._of(content, origin["settings"])
+
+    @classmethod
+    def _of(cls, content: _Content, settings: dict[str, Any]) -> FillRequest:
+        request = FillRequest.__new__(FillRequest)
+        FillOptions.__init__(request, **settings)
+        request._content = content
         return request
 
     @property
@@ -198,16 +206,12 @@ class FillRequest(FillOptions):
         """
         image, mask = changes.pop("image", None), changes.pop("mask", None)
         settings = {name: getattr(self, name) for name in self.names()} | changes
+        content = self._content
         if image is not None or mask is not None:
-            return FillRequest(
-                self.image if image is None else image,
-                self.mask if mask is None else mask,
-                **settings,
+            content = _Content.of(
+                content.picture if image is None else image, content.mask if mask is None else mask
             )
-        request = FillRequest.__new__(FillRequest)
-        FillOptions.__init__(request, **settings)
-        request._content = self._content
-        return request
+        return self._of(content, settings)
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from PIL import Image
 
 from . import morphology, provenance
 from .errors import InvalidInput, InvalidMask
+from .images import Picture
 from .mask_reading import FILLED
 from .request import FillRequest
 from .triptych import triptych
@@ -123,8 +125,13 @@ class FillResult:
         """The picture as the service made it, mode RGB; treat it as read-only.
 
         Its colours may have shifted outside the mask, and its size may differ from the original's.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidImage
+            ``encoded`` is not a picture, or not a whole one.
         """
-        return Image.open(io.BytesIO(self.encoded)).convert("RGB")
+        return Picture.open(self.encoded).rgb
 
     @cached_property
     def image(self) -> Image.Image:
@@ -140,9 +147,9 @@ class FillResult:
         Parameters
         ----------
         feather
-            Over how many px the fill fades in, from the mask's rim inwards; 0 for a hard edge.
+            Over how many px the fill fades in, from the mask's rim (where it reaches 128) inwards.
             Where the mask is thinner than that, it fades in faster, so that thin strokes are filled
-            too. None: 4 for a hard mask; a soft edge of the mask's own is used as it is.
+            too. 0: the mask's own edge, hard or soft. None: 4 for a hard mask, 0 for a soft one.
 
         Returns
         -------
@@ -174,22 +181,23 @@ class FillResult:
     def triptych(self, *, height: int = 360) -> Image.Image:
         """Return one picture of before, mask and after, side by side with captions.
 
+        Of a task that came without its request, only the last is known.
+
         Parameters
         ----------
         height
-            Of each of the three, at most, px.
+            Of each of the three, at most, px; 1 and above.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidInput
+            ``height`` is below 1.
         """
-        if self.request is None:
-            return self.raw
-        return triptych(
-            [
-                ("before", self.request.image),
-                ("mask", self.request.mask.preview(self.request.image)),
-                ("after", self.image),
-            ],
-            caption=self._caption(),
-            height=height,
-        )
+        panels = [("after", self.image)]
+        if self.request is not None:
+            image = self.request.image
+            panels = [("before", image), ("mask", self.request.mask.preview(image)), *panels]
+        return triptych(panels, caption=self._caption(), height=height)
 
     def save(
         self,
@@ -220,7 +228,8 @@ class FillResult:
         pathlib.Path
             The file.
         """
-        image = self.raw if raw or self.request is None else self.composited(feather)
+        raw = raw or self.request is None
+        image = self.raw if raw else self.composited(feather)
         origin = self.provenance() | {"shown": "raw" if raw else "composited"}
         return provenance.write(image, path, origin, quality=quality)
 
@@ -238,7 +247,7 @@ class FillResult:
                 mode="json", exclude={"webhook_url", "webhook_secret"}
             )
             origin |= {
-                "settings": settings | {"seed": self.seed},
+                "settings": settings | ({} if self.seed is None else {"seed": self.seed}),
                 "image": {"size": self.request.image.size, "sha256": self.request.picture.digest},
                 "mask": {"sha256": self.request.mask.threshold().digest},
             }
@@ -263,13 +272,14 @@ class FillResult:
 
 def _fade_in(mask: np.ndarray[Any, np.dtype[np.uint8]], feather: float) -> Any:
     """How much of the fill shows, 0 to 255: the mask's values, rising from the rim inwards."""
-    reach = round(feather)
+    reach = round(min(feather, *mask.shape))
     if reach == 0:
         return mask
     inside = mask >= FILLED
     depth = morphology.depth(inside, reach + 1)
+    deepest = float(depth.max())
+    share = np.minimum(np.ceil(depth * (255 / deepest)), 255).astype(np.uint8)
     # In thin parts the deepest point nearby is the middle: there the fill shows fully.
-    share = np.ceil(depth * (255 / (reach + 1))).astype(np.uint8)
-    deepest = np.maximum(morphology.dilate(share, reach + 1), 1)
-    rising = share.astype(np.uint16) * 255 // deepest
-    return np.where(inside, rising * mask // 255, mask).astype(np.uint8)
+    nearby = np.maximum(morphology.dilate(share, math.ceil(deepest)), 1)
+    rising = share.astype(np.uint16) * 255 // nearby
+    return np.where(inside, rising * mask // 255, 0).astype(np.uint8)

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from .errors import InvalidInput
+
 _GAP = 12
-_TITLE = 15
+# Height of the text, px: at least this, and more on wide sheets, which notebooks scale down.
+_TEXT = 15
+_TEXT_OF_WIDTH = 1 / 75
 _INK = (38, 38, 38)
 _FAINT = (110, 110, 110)
 _PAPER = (255, 255, 255)
@@ -25,14 +29,18 @@ def triptych(
     caption
         Said below, at the right.
     height
-        Of each picture, at most, px; never enlarged.
+        Of each picture, at most, px; 1 and above. Never enlarged.
     """
+    if not height >= 1:
+        raise InvalidInput(f"height is {height!r} px: it must be 1 or above.")
+    caption = " ".join(caption.splitlines())
     width, natural = panels[0][1].size
     scale = min(1.0, height / natural, 1.6 * height / width)
     shown = max(1, round(width * scale)), max(1, round(natural * scale))
-    font = ImageFont.load_default(_TITLE)
     step = max(shown[0], 60) + _GAP
-    band = _TITLE + _GAP
+    text = max(_TEXT, round(step * len(panels) * _TEXT_OF_WIDTH))
+    font = ImageFont.load_default(text)
+    band = text + _GAP
     note = ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(caption, font)
     size = (
         max(step * len(panels) - _GAP, round(note)) + 2 * _GAP,

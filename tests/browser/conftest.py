@@ -43,7 +43,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+# Not longer than a module: as long as it lives, no other test of the process can run a loop.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = subprocess.run(
         [sys.executable, ROOT / "scripts" / "chromium.py"],
