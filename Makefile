@@ -15,7 +15,8 @@ lab: .venv/lab
 	@$(BIN)/python scripts/lab.py $(ARGS)
 
 test: .venv/dev
-	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python -m pytest $(ARGS)
+	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python -m pytest \
+		--numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -8,8 +8,6 @@ import hashlib
 import io
 import os
 import re
-import struct
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from .errors import InvalidImage
 
@@ -25,7 +23,14 @@ MAX_MEGAPIXELS = 64.0
 """Largest picture that `open_image` takes unless told otherwise, in megapixels."""
 
 ImageSource: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image.Image | npt.NDArray[Any]
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | IO[bytes]
+    | Image.Image
+    | npt.NDArray[Any]
 )
 """What `open_image` takes."""
 
@@ -34,12 +39,12 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 # What the service is known to take as it is; everything else is sent as PNG.
 _SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")
 _SIGNATURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"GIF8": "GIF"}
-# What Pillow's decoders raise on damaged data.
-_DECODING_ERRORS = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-    MemoryError, struct.error, zlib.error,
-)  # fmt: skip
+# What whole files end with. Pillow shows some that lack it, where others refuse them.
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _FILE = "_fluxfill_nb_file"
+_ORIENTATION = 0x0112
+# How much of a path or text an error repeats.
+_SHOWN = 200
 
 
 def open_image(source: ImageSource, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Image:
@@ -55,10 +60,11 @@ def open_image(source: ImageSource, *, max_megapixels: float = MAX_MEGAPIXELS) -
     ----------
     source
         A path, the bytes of a file, a binary file object, Base64 text, a ``data:`` URL, a Pillow
-        image, or an array: uint8, float in [0, 1] or bool, of shape ``(height, width)``,
-        ``(height, width, 3)`` or ``(height, width, 4)``.
+        image, or an array: uint8, float in [0, 1] or bool, of shape ``(height, width)`` or
+        ``(height, width, channels)`` with 1, 3 or 4 channels.
     max_megapixels
-        Refuse larger pictures before they are decoded, in megapixels (width x height / 1e6).
+        Refuse larger files before they are decoded, in megapixels (width x height / 1e6). Arrays
+        and pictures that Pillow made in memory may have any size: their pixels are there already.
 
     Returns
     -------
@@ -106,8 +112,8 @@ class Picture:
             # The image is the caller's to change: its file counts only while the pixels agree.
             picture = cls(copy, file) if pixel_digest(copy) == digest else cls(copy)
         else:
-            image, data = read(source, max_megapixels=max_megapixels)
-            picture = cls(to_rgb(image), data if _can_be_sent(image) else None)
+            image, file = read(source, max_megapixels=max_megapixels)
+            picture = cls(to_rgb(image), file)
         if picture.file is not None:
             setattr(picture.image, _FILE, (picture.file, picture.digest))
         return picture
@@ -131,7 +137,7 @@ class Picture:
 def read(
     source: ImageSource, *, max_megapixels: float = MAX_MEGAPIXELS
 ) -> tuple[Image.Image, bytes | None]:
-    """Read a picture upright, in whatever mode it has; with the bytes of its file if any.
+    """Read a picture upright, in whatever mode it has; with its file if that can be sent as it is.
 
     For `open_image` and `fluxfill_nb.Mask`, which differ in what they make of the modes.
     """
@@ -139,31 +145,44 @@ def read(
         raise InvalidImage(f"max_megapixels is {max_megapixels!r}: it must be above 0.")
     if isinstance(source, Image.Image):
         image, data, name = source, None, "the Pillow image"
-    elif isinstance(source, np.ndarray) or hasattr(source, "__array__"):
+    elif is_array(source):
         image, data, name = _from_array(np.asarray(source)), None, "the array"
     else:
         data, name = _bytes_of(source)
         image = _open_bytes(data, name)
     _check_size(image, name, max_megapixels)
-    file_format = image.format
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
-    except _DECODING_ERRORS as error:
+        if data is not None and _ENDS.get(image.format or "", b"") not in data:
+            raise OSError("its end is missing")
+        file = data if data is not None and _can_be_sent(image, data) else None
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
+        remedy = "Get a whole copy of it."
+        if data is None:
+            remedy = "Was its file closed before it was loaded? Then give the file itself."
         raise InvalidImage(
-            f"{_sentence(name)} is cut off or damaged ({error}). Get a whole copy of it."
+            f"{_sentence(name)} is cut off or damaged ({error or type(error).__name__}). {remedy}"
         ) from error
-    upright.format = file_format
-    if data is not None and (image.getexif().get(0x0112, 1) != 1 or _frames(image) > 1):
-        upright.format = None
-    return upright, data
+    upright.format = image.format
+    return upright, file
+
+
+def is_array(source: object) -> bool:
+    """Whether a source holds pixels as numbers: NumPy's, or another library's."""
+    if isinstance(source, memoryview):
+        return source.ndim > 1
+    return hasattr(source, "__array__") and not isinstance(source, Image.Image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return a copy in mode RGB, or RGBA if it has transparency, with its colour profile."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
-        rgb = Image.fromarray(_to_8_bit(np.asarray(image), image.mode)).convert("RGB")
+        array = np.asarray(image)
+        rgb = Image.fromarray(_to_8_bit(array, image.mode)).convert("RGB")
+        if (see_through := image.info.get("transparency")) is not None:
+            rgb.putalpha(Image.fromarray(np.where(array == see_through, 0, 255).astype(np.uint8)))
     elif image.mode == "CMYK" and profile:
         rgb, profile = _from_cmyk(image, profile), None
     else:
@@ -176,7 +195,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
             ) from error
     if rgb is image:
         rgb = image.copy()
-    rgb.info = {"icc_profile": profile} if profile and image.mode.startswith("RGB") else {}
+    # A profile of grey or of inks says nothing of RGB.
+    rgb.info = {"icc_profile": profile} if profile and image.mode.startswith(("RGB", "P")) else {}
     return rgb
 
 
@@ -218,19 +238,25 @@ def _bytes_of(source: object) -> tuple[bytes, str]:
     elif isinstance(source, str) and not _is_file(source):
         decoded = decode_base64(source) if source.startswith("data:") or len(source) > 64 else None
         if decoded is None:
-            shown = source if len(source) <= 200 else f"{source[:40]}… ({len(source)} characters)"
             raise InvalidImage(
-                f"There is no file {shown!r} (looked in {Path.cwd()}), and it is no Base64 either."
+                f"There is no file {_shown(source)} (looked in {Path.cwd()}), and it is no Base64 "
+                "either."
             )
         data, name = decoded, "the Base64 text"
     elif isinstance(source, (str, os.PathLike)):
-        name = f"the file {os.fspath(source)!r}"
+        name = f"the file {_shown(os.fspath(source))}"
         try:
             data = Path(source).read_bytes()
-        except OSError as error:
-            raise InvalidImage(f"{_sentence(name)} cannot be read: {error.strerror}.") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidImage(f"{_sentence(name)} cannot be read: {reason}.") from error
     elif hasattr(source, "read"):
-        content = source.read()
+        try:
+            content = source.read()
+        except (OSError, ValueError) as error:
+            raise InvalidImage(
+                f"The file object cannot be read: {error}. Open it again."
+            ) from error
         if not isinstance(content, bytes):
             raise InvalidImage(
                 "The file object gives text: open it in binary mode, open(path, 'rb')."
@@ -248,9 +274,13 @@ def _bytes_of(source: object) -> tuple[bytes, str]:
 
 def _is_file(text: str) -> bool:
     try:
-        return Path(text).exists()
+        return bool(text) and Path(text).exists()
     except (OSError, ValueError):  # too long, or with a zero byte: no path
         return False
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:40]}… ({len(text)} characters)")
 
 
 def _open_bytes(data: bytes, name: str) -> Image.Image:
@@ -258,10 +288,10 @@ def _open_bytes(data: bytes, name: str) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImage(
-            f"{_sentence(name)} is too large even for Pillow. If it can be trusted, raise both "
-            "PIL.Image.MAX_IMAGE_PIXELS and max_megapixels."
+            f"{_sentence(name)} is too large even for Pillow ({error}). If it can be trusted, "
+            "raise both PIL.Image.MAX_IMAGE_PIXELS and max_megapixels."
         ) from error
-    except (UnidentifiedImageError, *_DECODING_ERRORS) as error:
+    except Exception as error:  # mostly UnidentifiedImageError
         for signature, kind in _SIGNATURES.items():
             if data.startswith(signature):
                 raise InvalidImage(
@@ -279,28 +309,30 @@ def _check_size(image: Image.Image, name: str, max_megapixels: float) -> None:
     if width < 1 or height < 1:
         raise InvalidImage(f"{_sentence(name)} has no pixels: its size is {width} x {height}.")
     megapixels = width * height / 1e6
-    if megapixels > max_megapixels:
+    if isinstance(image, ImageFile.ImageFile) and megapixels > max_megapixels:
         raise InvalidImage(
             f"{_sentence(name)} has {width} x {height} pixels = {megapixels:.1f} MP, over the "
             f"limit of {max_megapixels:g} MP. Scale it down, or raise max_megapixels."
         )
 
 
-def _frames(image: Image.Image) -> int:
-    return int(getattr(image, "n_frames", 1))
-
-
-def _can_be_sent(image: Image.Image) -> bool:
+def _can_be_sent(image: Image.Image, data: bytes) -> bool:
+    """Whether a file is what `open_image` makes of it: upright, one frame, RGB of 8 bits."""
     return (
         image.format in _SENT_AS_THEY_ARE
         and image.mode == "RGB"
         and not image.has_transparency_data
+        and image.getexif().get(_ORIENTATION, 1) == 1
+        and getattr(image, "n_frames", 1) == 1
+        and not (image.format == "PNG" and data[24] != 8)  # the depth in bits
     )
 
 
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:
     if array.size == 0:
         raise InvalidImage(f"The array has no pixels: its shape is {array.shape}.")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise InvalidImage(
             f"The array has the shape {array.shape}: pictures are (height, width), "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from . import mask_reading, morphology
-from .errors import InvalidMask
-from .images import ImageSource, encode_png, open_image, pixel_digest
+from .errors import InvalidMask, InvalidOption
+from .images import ImageSource, encode_png, is_array, open_image, pixel_digest
 from .mask_reading import FILLED
 
 Size: TypeAlias = tuple[int, int]
@@ -24,6 +25,8 @@ Points: TypeAlias = Sequence[tuple[float, float]] | npt.NDArray[Any]
 MaskSource: TypeAlias = "Mask | ImageSource"
 
 _REPR_SIDE = 640
+# From any point, the middle of some pixel is within half a pixel's diagonal.
+_THINNEST = math.sqrt(0.5)
 
 
 class Mask:
@@ -37,18 +40,19 @@ class Mask:
     source
         A picture (path, bytes, file object, Base64, Pillow image), read by its luminance: white is
         filled; or, where it was painted on transparent, by what is white and opaque. Or an array of
-        shape ``(height, width)``: bool, uint8 in 0..255, or float in [0, 1]. Or another mask.
+        shape ``(height, width)`` or ``(height, width, 1)``: bool, uint8 in 0..255, or float in
+        [0, 1]. Or another mask.
 
     Raises
     ------
     fluxfill_nb.errors.InvalidMask
-        The picture does not say clearly what to fill: a colour picture, a cut-out, an array of
-        labels. The message names the constructor that does.
+        Not a picture, or one that does not say clearly what to fill: a colour picture, a cut-out,
+        an array of labels. The message names the constructor that does.
 
     Warns
     -----
     fluxfill_nb.errors.MaskWarning
-        Nothing in the picture is white.
+        Nothing in the picture is white, or hardly anything is black or white.
 
     Examples
     --------
@@ -64,21 +68,23 @@ class Mask:
 
     __slots__ = ("_array",)
     _array: npt.NDArray[np.uint8]
+    # Keeps NumPy's operators off: `mask | array` is an error, not an array of odd values.
+    __array_ufunc__: ClassVar[None] = None
 
     def __init__(self, source: MaskSource) -> None:
         if isinstance(source, Mask):
             array = source._array
-        elif isinstance(source, np.ndarray) and source.ndim == 2:
-            array = mask_reading.from_array(source)
+        elif is_array(source) and (grey := _grey(np.asarray(source))) is not None:
+            array = mask_reading.from_array(grey)
         else:
             array = mask_reading.from_picture(source)
-        self._array = _frozen(array)
+        object.__setattr__(self, "_array", _frozen(array))
 
     @classmethod
     def _of(cls, array: npt.NDArray[np.uint8]) -> Mask:
         """A mask of exactly these values, which the caller gives away."""
         mask = object.__new__(cls)
-        mask._array = _frozen(array)
+        object.__setattr__(mask, "_array", _frozen(array))
         return mask
 
     # ------------------------------------------------------------------------------ constructors
@@ -116,7 +122,7 @@ class Mask:
         size
             (width, height) of the picture, px.
         box
-            (left, top, right, bottom), px, rounded to whole pixels.
+            (left, top, right, bottom), px, rounded to whole pixels (halves up).
 
         Examples
         --------
@@ -125,9 +131,10 @@ class Mask:
         (10, 10, 20, 20)
         """
         array = _blank(size)
-        left, top, right, bottom = (max(0, round(edge)) for edge in _checked_box(size, box))
+        edges = _checked_box(box)
+        left, top, right, bottom = (max(0, math.floor(edge + 0.5)) for edge in edges)
         array[top:bottom, left:right] = 255
-        return cls._of(array)
+        return cls._of(_not_blank(array, box))
 
     @classmethod
     def from_ellipse(cls, size: Size, box: Box) -> Mask:
@@ -147,16 +154,20 @@ class Mask:
         (10, 10, 40, 30)
         """
         array = _blank(size)
-        left, top, right, bottom = _checked_box(size, box)
-        y, x = np.ogrid[0.5 : size[1], 0.5 : size[0]]
+        left, top, right, bottom = _checked_box(box)
+        height, width = array.shape
+        y, x = np.ogrid[0.5:height, 0.5:width]
         across = ((2 * x - left - right) / (right - left)) ** 2
         down = ((2 * y - top - bottom) / (bottom - top)) ** 2
         array[across + down <= 1] = 255
-        return cls._of(array)
+        return cls._of(_not_blank(array, box))
 
     @classmethod
     def from_polygon(cls, size: Size, points: Points) -> Mask:
         """Return a mask that fills a polygon, closed from the last point to the first.
+
+        Each pixel whose middle lies inside is filled, those too that a line which crosses itself
+        goes round twice. What lies beyond the picture is cut off.
 
         Parameters
         ----------
@@ -168,21 +179,21 @@ class Mask:
         Examples
         --------
         >>> import fluxfill_nb as ff
-        >>> ff.Mask.from_polygon((64, 48), [(10, 10), (50, 10), (30, 40)]).bbox
-        (10, 10, 51, 41)
+        >>> ff.Mask.from_polygon((64, 48), [(10, 10), (50, 10), (50, 40), (10, 40)]).bbox
+        (10, 10, 50, 40)
         """
         corners = _checked_points(points)
         if len(corners) < 3:
             raise InvalidMask(f"A polygon needs at least 3 points, not {len(corners)}.")
-        image = Image.fromarray(_blank(size)).copy()
-        ImageDraw.Draw(image).polygon([(x, y) for x, y in corners.tolist()], fill=255)
-        return cls._of(np.array(image))
+        array = _blank(size)
+        morphology.paint_polygon(array, corners)
+        return cls._of(array)
 
     @classmethod
     def from_strokes(
         cls, size: Size, strokes: Points | Sequence[Points], *, width: float = 20.0
     ) -> Mask:
-        """Return a mask as a round brush paints it.
+        """Return a mask as a round brush paints it; what lies beyond the picture is cut off.
 
         Parameters
         ----------
@@ -191,7 +202,7 @@ class Mask:
         strokes
             One stroke, a sequence of (x, y) in px; or several. A stroke of one point is a dot.
         width
-            Diameter of the brush, px, above 0.
+            Diameter of the brush, px, above 0. The thinnest brush still marks a line of pixels.
 
         Examples
         --------
@@ -202,12 +213,13 @@ class Mask:
         if not (width > 0 and math.isfinite(width)):
             raise InvalidMask(f"The brush's width is {width!r} px: it must be above 0.")
         array = _blank(size)
+        radius = max(width / 2, _THINNEST)
         first = np.asarray(strokes[0], dtype=object) if len(strokes) else np.empty(0)
         several: Iterable[Points] = strokes if first.ndim == 2 else [strokes]  # type: ignore[list-item, assignment]
         for stroke in several:
             points = _checked_points(stroke)
             for start, stop in zip(points, points[1:] if len(points) > 1 else points, strict=False):
-                morphology.paint_capsule(array, start, stop, width / 2)
+                morphology.paint_capsule(array, start, stop, radius)
         return cls._of(array)
 
     @classmethod
@@ -388,7 +400,7 @@ class Mask:
         --------
         >>> import fluxfill_nb as ff
         >>> soft = ff.Mask.from_box((64, 48), (20, 10, 40, 30)).feather(6)
-        >>> soft.array[20, 17] < 128 <= soft.array[20, 23]
+        >>> bool(soft.array[20, 17] < 128 <= soft.array[20, 23])
         True
         """
         return self._blurred(_checked_reach(radius, "feather") / 2)
@@ -435,6 +447,8 @@ class Mask:
         >>> ff.Mask(np.array([[0, 127, 128, 255]], dtype=np.uint8)).threshold().array
         array([[  0,   0, 255, 255]], dtype=uint8)
         """
+        if not 1 <= level <= 255:
+            raise InvalidMask(f"The level is {level!r}: it must be from 1 to 255.")
         return Mask._of(_hard(self._array >= level))
 
     def resize(self, size: Size) -> Mask:
@@ -446,8 +460,9 @@ class Mask:
         >>> ff.Mask.from_box((64, 48), (10, 10, 20, 20)).resize((128, 96)).bbox
         (20, 20, 40, 40)
         """
-        _blank(size)
-        scaled = Mask._of(np.array(self.to_pil().resize(size, Image.Resampling.BILINEAR)))
+        scaled = Mask._of(
+            np.array(self.to_pil().resize(_checked_size(size), Image.Resampling.BILINEAR))
+        )
         return scaled.threshold() if self == self.threshold() else scaled
 
     def _blurred(self, sigma: float) -> Mask:
@@ -483,9 +498,16 @@ class Mask:
         >>> from PIL import Image
         >>> import fluxfill_nb as ff
         >>> picture = Image.new("RGB", (64, 48), "white")
-        >>> ff.Mask.from_box(picture.size, (10, 10, 20, 20)).preview(picture).getpixel((15, 15))
-        (255, 140, 184)
+        >>> marked = ff.Mask.from_box(picture.size, (10, 10, 20, 20)).preview(picture, opacity=1)
+        >>> marked.getpixel((15, 15)), marked.getpixel((10, 15)), marked.getpixel((9, 15))
+        ((255, 0, 96), (255, 255, 255), (0, 0, 0))
         """
+        if not 0 <= opacity <= 1:
+            raise InvalidOption(f"The opacity is {opacity!r}: it must be from 0 to 1.")
+        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+            raise InvalidOption(
+                f"The colour is {colour!r}: give (red, green, blue), 0 to 255 each."
+            )
         picture = open_image(image).convert("RGB")
         self.check_fits(picture.size)
         tint = self.to_pil().point([round(value * opacity) for value in range(256)])
@@ -524,8 +546,14 @@ class Mask:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """For ``np.asarray(mask)`` and ``PIL.Image.fromarray(mask)``, without a copy."""
+        """For ``np.asarray(mask)``, without a copy."""
         return self._array.__array_interface__
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"Masks are frozen: {name!r} cannot be set. Methods make new masks.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"Masks are frozen: {name!r} cannot be deleted.")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mask):
@@ -542,7 +570,14 @@ class Mask:
 def _frozen(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     array = np.ascontiguousarray(array, dtype=np.uint8)
     array.setflags(write=False)
-    return array
+    return array.view()  # a view of what is read-only cannot be made writable again
+
+
+def _grey(array: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """The array as ``(height, width)`` if it has but one channel."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return array if array.ndim == 2 else None
 
 
 def _hard(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
@@ -550,27 +585,43 @@ def _hard(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
 
 
 def _blank(size: Size) -> npt.NDArray[np.uint8]:
-    try:
-        width, height = (int(side) for side in size)
-    except (TypeError, ValueError):
-        width = height = 0
-    if width < 1 or height < 1:
-        raise InvalidMask(f"The size is {size!r}: give (width, height) in px, both at least 1.")
+    width, height = _checked_size(size)
     return np.zeros((height, width), np.uint8)
 
 
-def _checked_box(size: Size, box: Box) -> tuple[float, float, float, float]:
+def _not_blank(array: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
+    if not array.any():
+        raise InvalidMask(
+            f"The box {box!r} holds no pixel of the picture of {_by(array.shape[::-1])} px: boxes "
+            "are (left, top, right, bottom) in px."
+        )
+    return array
+
+
+def _checked_size(size: Size) -> Size:
+    try:
+        width, height = (operator.index(side) for side in size)
+    except (TypeError, ValueError):
+        width = height = 0
+    if width < 1 or height < 1:
+        raise InvalidMask(
+            f"The size is {size!r}: give (width, height) in whole px, both at least 1."
+        )
+    return width, height
+
+
+def _checked_box(box: Box) -> tuple[float, float, float, float]:
     try:
         left, top, right, bottom = (float(edge) for edge in box)
     except (TypeError, ValueError):
         raise InvalidMask(f"The box is {box!r}: give (left, top, right, bottom) in px.") from None
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise InvalidMask(f"The box is {box!r}: its edges must be finite numbers.")
     if not (left < right and top < bottom):
         raise InvalidMask(
             f"The box {box!r} holds nothing: (left, top, right, bottom) needs left < right and "
             "top < bottom."
         )
-    if right <= 0 or bottom <= 0 or left >= size[0] or top >= size[1]:
-        raise InvalidMask(f"The box {box!r} lies outside the picture of {_by(size)} px.")
     return left, top, right, bottom
 
 

@@ -19,6 +19,8 @@ _LOSSY_NOISE = 16
 _GREY_TOLERANCE = 24
 # Share of the pixels that must speak clearly; the rest may be an antialiased edge.
 _CLEAR = 0.98
+# Share of half-filled pixels from which a mask looks like a photograph without colours.
+_MOSTLY = 0.5
 
 
 def from_array(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -34,7 +36,9 @@ def from_array(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         values = array_to_8_bit(array)
     except InvalidImage as error:
         raise InvalidMask(str(error)) from None
-    return values.copy() if values is array else values
+    if 0 < values.max() < FILLED:
+        _warn_of_nothing(int(values.max()), stacklevel=4)
+    return values.copy() if np.may_share_memory(values, array) else values
 
 
 def from_picture(source: ImageSource) -> npt.NDArray[np.uint8]:
@@ -42,8 +46,11 @@ def from_picture(source: ImageSource) -> npt.NDArray[np.uint8]:
 
     Refuses pictures that do not say what to fill, and warns of those that fill nothing.
     """
-    image, _ = read(source)
-    picture = to_rgb(image)
+    try:
+        image, _ = read(source)
+        picture = to_rgb(image)
+    except InvalidImage as error:
+        raise InvalidMask(f"As a mask: {error}") from error
     rgb = np.asarray(picture.convert("RGB"))
     grey = np.asarray(picture.convert("RGB").convert("L"))
     if picture.mode == "RGBA":
@@ -58,14 +65,29 @@ def from_picture(source: ImageSource) -> npt.NDArray[np.uint8]:
         snapped = np.where(grey >= 255 - _LOSSY_NOISE, 255, grey)
         grey = np.where(grey <= _LOSSY_NOISE, 0, snapped).astype(np.uint8)
     if grey.max() < FILLED:
+        _warn_of_nothing(int(grey.max()), stacklevel=4)
+    elif (share := np.count_nonzero(_is_between(grey)) / grey.size) > _MOSTLY:
         warnings.warn(
-            f"The mask fills nothing: its lightest value is {grey.max()}, and white (255) is what "
-            "is filled. If black was meant to be filled, use ~Mask(…); if it holds labels, "
-            "Mask(array > 0).",
+            f"{share:.0%} of the mask is neither black nor white: is it a photograph, rather than "
+            "its mask? What is lighter than 127 is filled; to choose, use Mask.from_threshold(…).",
             MaskWarning,
             stacklevel=3,
         )
     return grey
+
+
+def _is_between(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    return (grey > _LOSSY_NOISE) & (grey < 255 - _LOSSY_NOISE)
+
+
+def _warn_of_nothing(lightest: int, stacklevel: int) -> None:
+    warnings.warn(
+        f"The mask fills nothing: its lightest value is {lightest}, and white (255) is what is "
+        "filled. If black was meant to be filled, use ~Mask(…); if it holds labels, "
+        "Mask(array > 0).",
+        MaskWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def _refuse_cut_out(rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> None:

@@ -29,23 +29,25 @@ def dilate(grey: Grey, radius: int) -> Grey:
     out = np.zeros_like(grey)
     if top >= bottom or radius < 1:
         return grey.copy()
-    padded = np.pad(grey[top:bottom, left:right], radius)
     width = right - left
-    halves = [math.isqrt(radius * radius - dy * dy) for dy in range(radius + 1)]
+    # No two pixels are further apart than this, however large the disc.
+    up, aside = min(radius, bottom - top - 1), min(radius, width - 1)
+    padded = np.pad(grey[top:bottom, left:right], ((up, up), (aside, aside)))
+    halves = [min(aside, math.isqrt(radius * radius - dy * dy)) for dy in range(up + 1)]
     for start in range(top, bottom, _STRIP):
         rows = min(_STRIP, bottom - start)
-        reach = padded[start - top : start - top + rows + 2 * radius]
+        reach = padded[start - top : start - top + rows + 2 * up]
         strip = np.zeros((rows, width), np.uint8)
         length = 1
         # From the disc's rim (short rows) to its middle (the longest).
-        for dy in range(radius, -1, -1):
+        for dy in range(up, -1, -1):
             while 2 * length <= 2 * halves[dy] + 1:
                 reach = np.maximum(reach[:, :-length], reach[:, length:])
                 length *= 2
-            first = radius - halves[dy]
-            last = radius + halves[dy] + 1 - length
+            first = aside - halves[dy]
+            last = aside + halves[dy] + 1 - length
             for offset in {dy, -dy}:
-                band = reach[radius + offset : radius + offset + rows]
+                band = reach[up + offset : up + offset + rows]
                 np.maximum(strip, band[:, first : first + width], out=strip)
                 np.maximum(strip, band[:, last : last + width], out=strip)
         out[start : start + rows, left:right] = strip
@@ -59,15 +61,18 @@ def depth(inside: Flags, limit: int) -> npt.NDArray[np.float32]:
     """
     height, width = inside.shape
     out = np.empty(inside.shape, np.float32)
-    vertical = _vertical_distance(inside, limit)
+    # Nothing in the array is further away, and its square fits into 32 bits.
+    furthest = min(limit, height + width)
+    vertical = _vertical_distance(inside, furthest)
     for start in range(0, height, _STRIP):
         square = vertical[start : start + _STRIP] ** 2
         nearest = square.copy()
-        for dx in range(1, min(limit, width)):
+        for dx in range(1, min(furthest, width)):
             further = square + dx * dx
             np.minimum(nearest[:, dx:], further[:, :-dx], out=nearest[:, dx:])
             np.minimum(nearest[:, :-dx], further[:, dx:], out=nearest[:, :-dx])
         np.sqrt(nearest, out=out[start : start + _STRIP], casting="same_kind")
+    out[out == furthest] = limit
     return out
 
 
@@ -144,6 +149,24 @@ def paint_capsule(
     along = np.clip(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
     near = (x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2 <= radius * radius
     array[top : top + near.shape[0], left : left + near.shape[1]][near] = 255
+
+
+def paint_polygon(array: npt.NDArray[np.uint8], corners: npt.NDArray[np.float64]) -> None:
+    """Fill every pixel whose middle a closed line goes round, once or more often."""
+    height, width = array.shape
+    top = max(0, math.floor(corners[:, 1].min()))
+    bottom = max(top, min(height, math.ceil(corners[:, 1].max())))
+    # Where a row's middle meets an edge, the number of turns changes for all that is right of it.
+    turns = np.zeros((bottom - top, width + 1), np.int32)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        first, stop = math.ceil(min(y0, y1) - 0.5), math.ceil(max(y0, y1) - 0.5)
+        rows = np.arange(max(top, first), min(bottom, stop))
+        if rows.size:
+            crossing = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
+            column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)
+            turns[rows - top, column] += 1 if y1 > y0 else -1
+    np.cumsum(turns, axis=1, out=turns)
+    array[top:bottom][turns[:, :width] != 0] = 255
 
 
 def _bounds(grey: Grey, margin: int) -> tuple[int, int, int, int]:

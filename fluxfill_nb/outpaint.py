@@ -58,6 +58,8 @@ def extend(
     for name, amount in amounts.items():
         if not isinstance(amount, (int, np.integer)) or amount < 0:
             raise InvalidImage(f"{name} is {amount!r}: give whole px, 0 and above.")
+    # NumPy's small integers would overflow.
+    left, right, top, bottom, overlap = map(int, amounts.values())
     if not (left or right or top or bottom):
         raise InvalidImage("Nothing is added: give left, right, top or bottom in px.")
     picture = open_image(image)
@@ -74,8 +76,10 @@ def extend(
         )
     room = ((top, bottom), (left, right))
     colours = np.pad(np.asarray(picture.convert("RGB")), (*room, (0, 0)), mode="edge")
-    mask = ~Mask.from_box((colours.shape[1], colours.shape[0]), kept)
+    extended = Image.fromarray(colours)
+    extended.info = dict(picture.info)
+    mask = ~Mask.from_box(extended.size, kept)
     if picture.mode == "RGBA":
         alpha = np.asarray(picture.getchannel("A"))
-        mask |= Mask(np.pad(255 - alpha, room))
-    return Image.fromarray(colours), mask
+        mask |= ~Mask(np.pad(alpha, room, constant_values=255))
+    return extended, mask

@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import settings
 from PIL import Image
 
 import fluxfill_nb as ff
+
+# Machines that run tests are slow at odd moments.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -87,8 +87,14 @@ def test_the_alpha_serves_as_the_mask(files, picture, mask):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere.png", "mask.png", "x", "-o", "out.png"], "'nowhere.png' cannot be read: No such file"),
-        (["picture.png", "nowhere.png", "x", "-o", "out.png"], "'nowhere.png' cannot be read: No such file"),
+        (
+            ["nowhere.png", "mask.png", "x", "-o", "out.png"],
+            "'nowhere.png' cannot be read: No such file",
+        ),
+        (
+            ["picture.png", "nowhere.png", "x", "-o", "out.png"],
+            "'nowhere.png' cannot be read: No such file",
+        ),
         (["picture.png", "mask.png", "x", "-o", "out.bmp"], ".png, .jpg"),
         (["picture.png", "mask.png", "x", "-o", "no/where/out.png"], "no folder"),
         (["picture.png", "mask.png", "x", "-o", "out.png", "--steps", "3"], "15 to 50"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -97,7 +98,9 @@ class Lab:
     def _address(self, runtime: Path, patience: float = 60) -> str:
         give_up = time.monotonic() + patience
         while time.monotonic() < give_up and self.process.poll() is None:
-            for file in runtime.glob(f"jpserver-{self.process.pid}.json"):
+            # The file may be there half written, and the server not yet.
+            with contextlib.suppress(OSError, ValueError):
+                file = runtime / f"jpserver-{self.process.pid}.json"
                 url: str = json.loads(file.read_text())["url"]
                 with urllib.request.urlopen(url + "api/status", timeout=5):
                     return url
