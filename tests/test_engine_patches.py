@@ -26,6 +26,7 @@ from fluxfill_nb.engines.engine import Cancelled, Engine, name_of
 from fluxfill_nb.engines.patches import Patches
 from fluxfill_nb.engines.patches.colours import read_prompt
 from fluxfill_nb.engines.patches.dials import looseness, obedience, share_steps
+from fluxfill_nb.engines.patches.evenness import even_out
 from fluxfill_nb.engines.patches.sampler import Settings, fill_hole
 from fluxfill_nb.mask import Mask
 from fluxfill_nb.options import FillOptions
@@ -142,6 +143,10 @@ def test_bytes_stay_the_same_from_version_to_version() -> None:
     image = Image.fromarray(picture)
     found = [digest(fill(image, mask, seed=7)), digest(fill(image, mask, "red", guidance=7.3))]
     assert found == ["b410aedf979a99d0", "c4fc4a30c92f8296"]
+    # That one is rough; a smooth one is evened out as well.
+    smooth = np.stack([100 + x + y, 90 + x - y // 2, 150 + (x * y + y * y) // 90], -1)
+    image = Image.fromarray(smooth.astype(np.uint8))
+    assert digest(fill(image, mask, seed=7)) == "8bde83da38a2a6ed"
 
 
 # ------------------------------------------------------------------------ what is the user's stays
@@ -409,6 +414,104 @@ def test_offers_find_nearly_what_looking_at_everything_finds(
     monkeypatch.setattr("fluxfill_nb.engines.patches.field._EXHAUSTIVE", 0)
     offers = fill_hole(pixels[30:145, 40:160], hole[30:145, 40:160], Settings(steps=15), silent)
     assert offers.mismatch < 1.5 * exact.mismatch
+
+
+# ---------------------------------------------------------------------------------- no blotches
+
+SKY_BOX = (110, 50, 230, 170)
+
+
+def sky(grain: float = 2.0) -> tuple[NDArray[np.float64], Pixels]:
+    """Return a sky without and with grain; the latter has a dark house in a corner."""
+    y, x = np.mgrid[:220, :300]
+    smooth = np.stack([60 + y / 4 + x / 10, 90 + y / 4 + x / 20, 170 + y / 7], -1)
+    noisy = smooth + np.random.default_rng(0).normal(size=smooth.shape) * grain
+    noisy[150:, :70] = noisy[150:, :70] * 0.4 + 20
+    return smooth, noisy.round().astype(np.uint8)
+
+
+def coarse(pixels: NDArray[np.generic], box: tuple[int, int, int, int]) -> NDArray[np.float64]:
+    """Return the means of 10 x 10 px in a box."""
+    left, top, right, bottom = box
+    part = pixels[top:bottom, left:right].astype(float)
+    part = part.reshape((bottom - top) // 10, 10, (right - left) // 10, 10, *part.shape[2:])
+    means: NDArray[np.float64] = part.mean((1, 3))
+    return means
+
+
+def evened(pixels: Pixels, box: tuple[int, int, int, int]) -> Pixels:
+    """Return a filled picture evened out in a box."""
+    out = pixels.copy()
+    even_out(out, masked((pixels.shape[1], pixels.shape[0]), box).array > 0)
+    return out
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sky_is_filled_evenly(seed: int) -> None:
+    smooth, noisy = sky()
+    image = Image.fromarray(noisy)
+    filled = fill(image, Mask.from_box(image.size, SKY_BOX), seed=seed, steps=30)
+    off = coarse(filled - smooth, SKY_BOX)
+    assert np.sqrt((off**2).mean()) < 1
+    assert np.abs(off).max() < 3
+
+
+def test_blotches_go_and_grain_stays() -> None:
+    smooth, noisy = sky()
+    y, x = np.mgrid[:220, :300]
+    blotch = 9 * np.exp(-((y - 100) ** 2 + (x - 160) ** 2) / 800)
+    out = evened((noisy + blotch[..., None]).astype(np.uint8), SKY_BOX)
+    assert np.abs(coarse(out - smooth, SKY_BOX)).max() < 1.5
+    left, top, right, bottom = SKY_BOX
+    fine = (out - smooth)[top:bottom, left:right]
+    assert 1.9 < np.diff(fine, axis=1).std() / np.sqrt(2) < 2.1
+
+
+@pytest.mark.parametrize("size", [(300, 220), (231, 171), (230, 170)])
+def test_nothing_is_changed_outside_the_hole(size: tuple[int, int]) -> None:
+    width, height = size
+    pixels = sky()[1][:height, :width]
+    pixels[100:110, 150:180] += 5
+    out = evened(pixels, SKY_BOX)
+    changed = np.argwhere((out != pixels).any(-1))
+    assert changed.size
+    assert (changed.min(0) >= (SKY_BOX[1], SKY_BOX[0])).all()
+    assert (changed.max(0) < (SKY_BOX[3], SKY_BOX[2])).all()
+
+
+def textures() -> dict[str, Pixels]:
+    """Return what is uneven by nature: rough, mottled, or parted by edges."""
+    hills = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32) * 12
+    mottled = np.asarray(Image.fromarray(hills).resize((320, 320), Image.Resampling.BICUBIC))
+    parted = sky()[1][:200, :200]
+    parted[:, 130:] -= 30
+    parted[100:, :] -= 20
+    grey = {
+        "grass": data.grass()[100:300, 100:300],
+        "brick": data.brick()[100:300, 100:300],
+        "mottled": (120 + mottled).astype(np.uint8),
+    }
+    face = data.astronaut()[50:250, 140:340]
+    return {
+        **{name: np.repeat(pixels[..., None], 3, 2) for name, pixels in grey.items()},
+        "parted": parted,
+        "face": face,
+    }
+
+
+@pytest.mark.parametrize("name", textures())
+def test_texture_and_structure_are_left_as_they_are(name: str) -> None:
+    pixels, box = textures()[name], (60, 50, 160, 150)
+    before, after = coarse(pixels, box), coarse(evened(pixels, box), box)
+    assert np.abs(after - before).mean() < 0.4
+    assert after.std((0, 1)) == pytest.approx(before.std((0, 1)), rel=0.05)
+
+
+def test_colours_that_were_asked_for_are_not_evened_out() -> None:
+    pixels = sky()[1]
+    pixels[70:150, 130:210] = pixels[70:150, 130:210] // 4 + (150, 0, 0)
+    change = evened(pixels, SKY_BOX).astype(int) - pixels
+    assert np.abs(change[70:150, 130:210].mean((0, 1))).max() < 1
 
 
 # ------------------------------------------------------------------------------ reading the prompt

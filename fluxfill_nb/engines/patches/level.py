@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descriptors import CHANNELS, PATCH, describe
+from .evenness import even_out
 from .field import MatchField
 from .hole import depth, rim
 from .membrane import membrane, round_off
@@ -100,7 +101,8 @@ class Level:
 
         The votes say something about the known pixels around the hole as well. Where that differs
         from what is there, a seam would show; so the difference is interpolated over the hole and
-        added (Pérez et al., "Poisson image editing", 2003, solved by pull-push).
+        added (Pérez et al., "Poisson image editing", 2003, solved by pull-push). What is blotchy
+        inside is evened out at last.
         """
         rim_y, rim_x = (a.astype(np.int32) for a in np.nonzero(rim(self.hole)))
         y, x = np.concatenate([self._y, rim_y]), np.concatenate([self._x, rim_x])
@@ -113,6 +115,7 @@ class Level:
             step = np.where(votes[self.size :, None] > 0, step, 0)
             inside = inside + self._membrane_of_steps(rim_y, rim_x, step)
         self.pixels[self._y, self._x, :3] = np.clip(inside, 0, 255)
+        even_out(self.pixels, self.hole, self._tick)
 
     def _membrane_of_steps(self, rim_y: Ints, rim_x: Ints, step: Ints) -> Ints:
         top = min(max(0, self._top + PATCH - 2), int(rim_y.min()))
