@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .client import AsyncFluxFill as AsyncFluxFill
     from .client import FluxFill as FluxFill
+    from .client import login as login
     from .images import open_image as open_image
     from .mask import Mask as Mask
     from .outpaint import extend as extend
@@ -41,6 +42,7 @@ _HOME = {
     "connect": "services",
     "errors": "",
     "extend": "outpaint",
+    "login": "client",
     "open_image": "images",
 }
 

@@ -16,6 +16,7 @@
     │   ├── ServiceUnavailable          500 and above
     │   └── UnexpectedAnswer            an answer that the contract does not know
     ├── ConnectionFailed                no answer at all; carries ``task`` if one was known
+    │   └── SubmissionUnconfirmed       the request may have been taken, and charged
     └── TaskError                       no picture of a task; carries ``task``
         ├── TaskModerated
         │   ├── RequestModerated        the prompt or the picture was refused
@@ -55,6 +56,7 @@ __all__ = [
     "RequestRejected",
     "ServiceError",
     "ServiceUnavailable",
+    "SubmissionUnconfirmed",
     "TaskError",
     "TaskFailed",
     "TaskModerated",
@@ -153,6 +155,13 @@ class ConnectionFailed(FluxFillError):
     def __init__(self, message: str, *, task: FillTask | None = None) -> None:
         super().__init__(message)
         self.task = task
+
+
+class SubmissionUnconfirmed(ConnectionFailed):
+    """A request was sent, but its answer was lost: it may have been taken and charged.
+
+    It is not sent again: whether to is for a person to say.
+    """
 
 
 class TaskError(FluxFillError):

@@ -71,6 +71,31 @@ class FillTask:
 
 
 @dataclass(frozen=True, eq=False)
+class FillProgress:
+    """How far a task is, as callbacks get it.
+
+    Attributes
+    ----------
+    task
+        The task.
+    status
+        The service's word for it.
+    elapsed
+        Since the submission, s.
+    fraction
+        Share of the work that is done, 0 to 1; None if the service does not say.
+    preview
+        The picture so far; None if the service does not show it.
+    """
+
+    task: FillTask
+    status: str
+    elapsed: float
+    fraction: float | None = None
+    preview: Image.Image | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class FillResult:
     """A filled picture, and all that is known of how it was made.
 
@@ -137,6 +162,11 @@ class FillResult:
     def image(self) -> Image.Image:
         """The fill over the original, blended as `composited` does by default; read-only."""
         return self.raw if self.request is None else self.composited()
+
+    @property
+    def is_resampled(self) -> bool:
+        """Whether the service sent another size than the original's, so that blending resamples."""
+        return self.request is not None and self.raw.size != self.request.image.size
 
     def composited(self, feather: float | None = None) -> Image.Image:
         """Return the original picture with the fill inside the mask only.
@@ -260,6 +290,8 @@ class FillResult:
     def _caption(self, separator: str = "  ·  ") -> str:
         parts = [] if self.seed is None else [f"seed {self.seed}"]
         parts.append(self.service)
+        if self.is_resampled:
+            parts.append(f"resampled from {self.raw.width} x {self.raw.height}")
         if self.price is not None:
             parts.append(f"${self.price:.2f}" if self.price else "free")
         return separator.join(parts)

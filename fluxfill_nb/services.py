@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from typing import TYPE_CHECKING
 
 import httpx
 
-from .client import HOSTED_URL, FluxFill
+from .client import HOSTED_URL, FluxFill, hosted_key
 from .engines import Engine
 from .errors import InvalidOption
 from .server import LocalServer
+
+if TYPE_CHECKING:
+    from .client.webhooks import Receiver
 
 _SERVICES = "None, 'hosted', 'local', or an address such as 'http://127.0.0.1:8000'"
 
@@ -21,6 +24,7 @@ def connect(
     api_key: str | None = None,
     max_active: int = 24,
     timeout: float = 300.0,
+    webhooks: Receiver | None = None,
 ) -> FluxFill:
     """Return a client of the service to use; its repr says which one.
 
@@ -29,8 +33,8 @@ def connect(
     service
         ``"hosted"``: FLUX.1 Fill [pro], $0.05 a fill, needs a key. ``"local"``: an engine on this
         machine, free, without a network; the default one is no FLUX. An address: a service that
-        somebody runs there. None: hosted if the environment variable BFL_API_KEY is set, else
-        local.
+        somebody runs there. None: hosted if there is a key (from the environment
+        variable BFL_API_KEY or `fluxfill_nb.login`), else local.
     engine
         What the local service fills with: ``"patches"``, which copies patches of the picture
         itself, or any `fluxfill_nb.engines.Engine`.
@@ -40,6 +44,8 @@ def connect(
         How many fills run at once.
     timeout
         How long to wait for one picture, s.
+    webhooks
+        Where the service calls when a picture is ready; see `fluxfill_nb.client.webhooks`.
 
     Raises
     ------
@@ -55,8 +61,7 @@ def connect(
     <FluxFill: local engine: patches, free>
     """
     if service is None:
-        has_key = api_key or os.environ.get("BFL_API_KEY", "").strip()
-        service = "hosted" if has_key else "local"
+        service = "hosted" if api_key or hosted_key() else "local"
     if service == "local":
         server = LocalServer(engine, max_active=max_active)
         return FluxFill(
@@ -64,6 +69,7 @@ def connect(
             max_active=max_active,
             timeout=timeout,
             transport=_OwnServer(server),
+            webhooks=webhooks,
             service=f"local engine: {server.engine_name}",
             price=0.0,
         )
@@ -71,7 +77,9 @@ def connect(
         service = HOSTED_URL
     elif not service.startswith(("http://", "https://")):
         raise InvalidOption(f"There is no service {service!r}: it must be {_SERVICES}.")
-    return FluxFill(api_key, base_url=service, max_active=max_active, timeout=timeout)
+    return FluxFill(
+        api_key, base_url=service, max_active=max_active, timeout=timeout, webhooks=webhooks
+    )
 
 
 class _OwnServer(httpx.AsyncBaseTransport):

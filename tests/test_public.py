@@ -24,6 +24,7 @@ NAMES = [
     "connect",
     "errors",
     "extend",
+    "login",
     "open_image",
 ]
 

@@ -2,5 +2,6 @@
 
 from .blocking import FluxFill
 from .core import HOSTED_URL, AsyncFluxFill
+from .keys import hosted_key, login
 
-__all__ = ["HOSTED_URL", "AsyncFluxFill", "FluxFill"]
+__all__ = ["HOSTED_URL", "AsyncFluxFill", "FluxFill", "hosted_key", "login"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 import httpx
 
@@ -11,8 +11,12 @@ from ..mask import MaskSource
 from ..options import FillKeywords
 from ..request import FillRequest
 from ..result import FillResult, FillTask
-from .core import HOSTED_URL, AsyncFluxFill
+from .core import HOSTED_URL, AsyncFluxFill, OnProgress
+from .places import MOST
 from .portal import run
+
+if TYPE_CHECKING:
+    from .webhooks import Receiver
 
 
 class FluxFill:
@@ -34,6 +38,9 @@ class FluxFill:
         How long to wait for one picture, s.
     transport
         Another way to the service, such as ``LocalServer().transport``.
+    webhooks
+        Where the service calls when a picture is ready, if requests have that ``webhook_url``: the
+        client then asks at once.
     service
         What to call the service; default: its host.
     price
@@ -60,9 +67,10 @@ class FluxFill:
         api_key: str | None = None,
         *,
         base_url: str = HOSTED_URL,
-        max_active: int = 24,
+        max_active: int = MOST,
         timeout: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        webhooks: Receiver | None = None,
         service: str | None = None,
         price: float | None = None,
     ) -> None:
@@ -72,6 +80,7 @@ class FluxFill:
             max_active=max_active,
             timeout=timeout,
             transport=transport,
+            webhooks=webhooks,
             service=service,
             price=price,
         )
@@ -91,6 +100,8 @@ class FluxFill:
         image: ImageSource | FillRequest,
         mask: MaskSource | None = None,
         prompt: str | None = "",
+        *,
+        on_progress: OnProgress | None = None,
         **options: Unpack[FillKeywords],
     ) -> FillResult:
         """Fill what the mask marks, and wait for the picture; see `AsyncFluxFill.fill`.
@@ -103,18 +114,23 @@ class FluxFill:
             White is filled; None: what is transparent in the picture is.
         prompt
             What belongs there.
+        on_progress
+            Called with a `fluxfill_nb.result.FillProgress` after each look at the task, in the
+            client's thread: it should be quick, and neither print nor display.
         **options
             ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
         """
-        return run(lambda: self._awaited.fill(image, mask, prompt, **options))
+        return run(
+            lambda: self._awaited.fill(image, mask, prompt, on_progress=on_progress, **options)
+        )
 
     def submit(self, request: FillRequest) -> FillTask:
         """Send a request, and return the task that it has become."""
         return run(lambda: self._awaited.submit(request))
 
-    def wait(self, task: FillTask) -> FillResult:
+    def wait(self, task: FillTask, *, on_progress: OnProgress | None = None) -> FillResult:
         """Wait until a task's picture is ready, and fetch it; see `AsyncFluxFill.wait`."""
-        return run(lambda: self._awaited.wait(task))
+        return run(lambda: self._awaited.wait(task, on_progress=on_progress))
 
     def resume(self) -> list[FillResult]:
         """Wait for everything in ``unfinished``; return the pictures, first submitted first."""
@@ -133,6 +149,9 @@ class FluxFill:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        self._awaited.__reduce__()
 
     def __repr__(self) -> str:
         return repr(self._awaited).replace("AsyncFluxFill", "FluxFill")

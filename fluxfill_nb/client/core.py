@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias, Unpack
 
 import anyio
 import httpx
 from anyio import to_thread
-from pydantic import SecretStr
+from PIL import Image
 
 from .. import errors
-from ..images import ImageSource, open_image
+from ..images import ImageSource, Picture, decode_base64
 from ..mask import MaskSource
 from ..options import FillKeywords
-from ..request import FILL_PATH, USD_PER_CREDIT, USD_PER_FILL, FillRequest
-from ..result import FillResult, FillTask
-from . import wire
+from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
+from ..result import FillProgress, FillResult, FillTask
+from . import retries, wire
+from .doorbell import Doorbell
 from .heartbeat import awake
-from .schedule import pauses
+from .keys import is_hosted, key_for
+from .places import MOST, Place, Places
+from .schedule import Schedule
+from .service import SampleExpired, Service
+
+if TYPE_CHECKING:
+    from .webhooks import Receiver
 
 HOSTED_URL = "https://api.bfl.ai"
 """The hosted service's global address."""
 
+OnProgress: TypeAlias = Callable[[FillProgress], object]
+"""What is told how far a fill is. Called on the client's event loop: it should be quick."""
+
 _log = logging.getLogger(__name__)
 
-_RESULT_PATH = "/v1/get_result"
-_TIMEOUTS = httpx.Timeout(60.0, connect=10.0)
-_SENT_BEFORE_ANY_BYTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
+# How long a task keeps its place though nobody waits for it: it goes on at the service.
+_LEFT_ALONE = 15.0
+# The least time for a question, however near the deadline.
+_LEAST = 0.5
+# Tasks that are waited for from so early on, s, tell how long they take.
+_WATCHED = 1.0
+_LONGEST_NAME = 80
 
 
 class AsyncFluxFill:
@@ -51,6 +65,9 @@ class AsyncFluxFill:
         How long to wait for one picture, s.
     transport
         Another way to the service, such as ``LocalServer().transport``.
+    webhooks
+        Where the service calls when a picture is ready, if requests have that ``webhook_url``: the
+        client then asks at once.
     service
         What to call the service; default: its host.
     price
@@ -80,14 +97,15 @@ class AsyncFluxFill:
         api_key: str | None = None,
         *,
         base_url: str = HOSTED_URL,
-        max_active: int = 24,
+        max_active: int = MOST,
         timeout: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        webhooks: Receiver | None = None,
         service: str | None = None,
         price: float | None = None,
     ) -> None:
-        self._base = httpx.URL(base_url)
-        if self._base.scheme not in ("http", "https") or not self._base.host:
+        base = httpx.URL(base_url)
+        if base.scheme not in ("http", "https") or not base.host:
             raise errors.InvalidOption(
                 f"base_url is {base_url!r}: it must be an http or https address."
             )
@@ -95,29 +113,28 @@ class AsyncFluxFill:
             raise errors.InvalidOption(f"timeout is {timeout!r} s: it must be above 0.")
         if max_active < 1:
             raise errors.InvalidOption(f"max_active is {max_active!r}: it must be at least 1.")
-        if api_key is None and _is_hosted(self._base):
-            api_key = os.environ.get("BFL_API_KEY", "").strip() or None
-            if api_key is None and transport is None:
-                raise errors.MissingKey(
-                    f"{self._base.host} needs an API key. Set the environment variable "
-                    "BFL_API_KEY or give api_key=; or do without, on this machine: "
-                    'fluxfill_nb.connect("local").'
-                )
-        self._key = SecretStr(api_key or "")
-        self._service = service or self._base.netloc.decode()
-        self._price = USD_PER_FILL if price is None and _is_hosted(self._base) else price
+        key = key_for(base, api_key, required=transport is None)
+        self._service = Service(base, key, transport)
+        self._name = service or base.netloc.decode()
+        self._price = USD_PER_FILL if price is None and is_hosted(base) else price
         self._timeout = timeout
-        self._places = anyio.Semaphore(max_active)
-        # Redirects are not followed: httpx would carry the key along to another host.
-        self._http = httpx.AsyncClient(
-            transport=transport, timeout=_TIMEOUTS, follow_redirects=False
+        self._webhooks = webhooks
+        self._own_places = anyio.Semaphore(max_active)
+        # A service that is reached in another way is another one, whatever its address.
+        shared = "bfl.ai" if is_hosted(base) else base.netloc.decode()
+        self._places = (
+            Places.of(shared, key.get_secret_value(), max_active)
+            if transport is None
+            else Places(max_active)
         )
+        self._place_of: dict[str, Place] = {}
+        self._schedule = Schedule()
         self._unfinished: dict[str, FillTask] = {}
 
     @property
     def service(self) -> str:
         """What the service is called."""
-        return self._service
+        return self._name
 
     @property
     def unfinished(self) -> tuple[FillTask, ...]:
@@ -129,6 +146,8 @@ class AsyncFluxFill:
         image: ImageSource | FillRequest,
         mask: MaskSource | None = None,
         prompt: str | None = "",
+        *,
+        on_progress: OnProgress | None = None,
         **options: Unpack[FillKeywords],
     ) -> FillResult:
         """Fill what the mask marks, and wait for the picture.
@@ -141,6 +160,8 @@ class AsyncFluxFill:
             White is filled; None: what is transparent in the picture is.
         prompt
             What belongs there.
+        on_progress
+            Called with a `fluxfill_nb.result.FillProgress` after each look at the task.
         **options
             ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
 
@@ -161,21 +182,41 @@ class AsyncFluxFill:
         else:
             # Decoding and hashing megapixels would hold up the loop.
             request = await to_thread.run_sync(lambda: FillRequest(image, mask, prompt, **options))
-        async with self._places:
-            return await self.wait(await self.submit(request))
+        async with self._own_places:
+            task, give_up = await awake(lambda: self._submit(request))
+            return await self._finish(task, give_up, on_progress)
 
     async def submit(self, request: FillRequest) -> FillTask:
         """Send a request; from then on the service works on it, and it will be charged.
 
+        Waits for a place among the tasks that the key may have under way. Where the service has
+        certainly not taken the request (connection refused, 429, 503), it is sent again.
+
         A submission under way is not broken off when the caller is stopped: the task's id would be
         lost, but not its price. The task is then among ``unfinished``.
-        """
-        return await awake(lambda: self._submit(request))
 
-    async def wait(self, task: FillTask) -> FillResult:
+        Raises
+        ------
+        fluxfill_nb.errors.SubmissionUnconfirmed
+            The answer was lost: the request may have been taken. It is not sent again.
+        fluxfill_nb.errors.ServiceError, fluxfill_nb.errors.ConnectionFailed
+            The service did not take it.
+        """
+        task, _ = await awake(lambda: self._submit(request))
+        return task
+
+    async def wait(self, task: FillTask, *, on_progress: OnProgress | None = None) -> FillResult:
         """Wait until a task's picture is ready, and fetch it.
 
-        The task may come from another client or another process.
+        The task may come from another client or another process. Faults on the way are met by
+        asking again, which costs nothing, until the client's timeout has passed.
+
+        Parameters
+        ----------
+        task
+            What `submit` returned, an error carried, or was written down elsewhere.
+        on_progress
+            Called with a `fluxfill_nb.result.FillProgress` after each look at the task.
 
         Raises
         ------
@@ -183,23 +224,7 @@ class AsyncFluxFill:
             There is no picture; the error carries the task. After a timeout or a lost connection,
             ``wait(error.task)`` takes it up again.
         """
-        self._unfinished.setdefault(task.id, task)
-        try:
-            with anyio.fail_after(self._timeout):
-                result = await awake(lambda: self._wait(task))
-        except TimeoutError:
-            raise errors.TaskTimeout(
-                f"Task {task.id} is not ready after {self._timeout:g} s. It goes on: "
-                "client.wait(error.task) waits for it again.",
-                task=task,
-            ) from None
-        except (
-            errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound,
-        ):  # fmt: skip
-            del self._unfinished[task.id]
-            raise
-        self._unfinished.pop(task.id, None)
-        return result
+        return await self._finish(task, time.monotonic() + self._timeout, on_progress)
 
     async def resume(self) -> list[FillResult]:
         """Wait for everything in ``unfinished``; return the pictures, first submitted first."""
@@ -207,11 +232,11 @@ class AsyncFluxFill:
 
     async def credits(self) -> float:
         """Return how many credits the account has left; one is worth $0.01."""
-        return await awake(self._credits)
+        return await awake(self._service.credits)
 
     async def close(self) -> None:
         """Close the connections. Tasks that were submitted go on."""
-        await self._http.aclose()
+        await self._service.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -221,122 +246,188 @@ class AsyncFluxFill:
 
     def __repr__(self) -> str:
         price = {None: "", 0.0: ", free"}.get(self._price, f", ${self._price} a fill")
-        return f"<{type(self).__name__}: {self._service}{price}>"
+        return f"<{type(self).__name__}: {self._name}{price}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Clients hold a key and connections, and are not pickled: make one there.")
 
     # ----------------------------------------------------------------------------------- the steps
 
-    async def _submit(self, request: FillRequest) -> FillTask:
-        parts = await to_thread.run_sync(request.body)
-        outgoing = self._http.build_request(
-            "POST",
-            self._base.join(FILL_PATH),
-            content=_streamed(parts),
-            headers={
-                **self._headers(self._base),
-                "content-type": "application/json",
-                "content-length": str(sum(map(len, parts))),
-            },
-        )
-        with anyio.CancelScope(shield=True):
-            try:
-                response = await self._http.send(outgoing)
-            except httpx.HTTPError as error:
-                raise self._lost(error) from error
-            task = wire.task_of(response, request, str(self._base.join(_RESULT_PATH)))
-            self._unfinished[task.id] = task
-        _log.debug("Task %s submitted to %s", task.id, self._base.host)
+    async def _submit(self, request: FillRequest) -> tuple[FillTask, float]:
+        """Return the task, and the moment at which to give it up."""
+        # However long it takes to get one: the deadline is for the service.
+        place = await self._places.take()
+        give_up = time.monotonic() + self._timeout
+        async for attempt in retries.submitting(self._timeout):
+            with attempt:
+                if attempt.retry_state.attempt_number > 1:
+                    place = await self._places.take()
+                return await self._attempt(request, place, give_up), give_up
+        raise AssertionError("tenacity returns or raises")
+
+    async def _attempt(self, request: FillRequest, place: Place, give_up: float) -> FillTask:
+        """Send the request once, in a place that its task keeps."""
+        try:
+            # Not even a stop breaks this off: the id would be lost, but not the price.
+            with anyio.CancelScope(shield=True):
+                task = await self._service.submit(request, within=_left(give_up))
+                self._unfinished[task.id] = task
+                self._place_of[task.id] = place
+                self._leave_place(task, ended=False)
+                self._places.accepted()
+        except BaseException as error:
+            place.leave()
+            if isinstance(error, errors.TooManyTasks):
+                self._places.refused()
+                raise self._too_many(error) from None
+            if isinstance(error, errors.InsufficientCredits):
+                raise await self._with_credits(error) from None
+            raise
+        _log.info("Task %s: submitted", task.id, extra={"task": task.id})
         return task
 
-    async def _wait(self, task: FillTask) -> FillResult:
-        for pause in pauses():
-            await anyio.sleep(pause)
-            progress = wire.progress_of(await self._get(task, task.polling_url), task)
-            if progress.is_ready:
-                break
-            _log.debug("Task %s: %s", task.id, progress.status)
-        encoded = await self._download(task, progress.sample)
-        details = dict(progress.details)
+    async def _finish(
+        self, task: FillTask, give_up: float, on_progress: OnProgress | None
+    ) -> FillResult:
+        """Wait for a task in its place, and note how it ended."""
+        self._unfinished.setdefault(task.id, task)
+        if (place := self._place_of.get(task.id)) is not None:
+            place.expires = float("inf")
+        ended = False
+        try:
+            with anyio.fail_after(_left(give_up)):
+                result = await awake(lambda: self._result(task, give_up, on_progress))
+            ended = True
+        except TimeoutError:
+            raise errors.TaskTimeout(
+                f"Task {task.id} is not ready after {self._timeout:g} s. It goes on: "
+                "client.wait(error.task) waits for it again.",
+                task=task,
+            ) from None
+        except (errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound):
+            ended = True
+            raise
+        finally:
+            if ended:
+                self._unfinished.pop(task.id, None)
+            self._leave_place(task, ended=ended)
+        _log.info("Task %s: picture received", task.id, extra={"task": task.id})
+        return result
+
+    async def _result(
+        self, task: FillTask, give_up: float, on_progress: OnProgress | None
+    ) -> FillResult:
+        poll = await self._until_ready(task, give_up, on_progress)
+        try:
+            encoded = await self._service.fetch(task, poll.sample, within=_left(give_up))
+        except SampleExpired:
+            _log.info("Task %s: address expired", task.id, extra={"task": task.id})
+            poll = await self._until_ready(task, give_up, None)
+            encoded = await self._fetch_afresh(task, poll, give_up)
+        details = dict(poll.details)
         asked = None if task.request is None else task.request.seed
         return FillResult(
             task=task,
             encoded=encoded,
-            service=str(details.pop("service", self._service)),
-            seed=asked if progress.seed is None else progress.seed,
-            duration=(datetime.now(UTC) - task.submitted).total_seconds(),
-            price=self._price if progress.cost is None else progress.cost * USD_PER_CREDIT,
+            service=str(details.pop("service", self._name))[:_LONGEST_NAME],
+            seed=asked if poll.seed is None else poll.seed,
+            duration=_age(task),
+            price=self._price if poll.cost is None else poll.cost * USD_PER_CREDIT,
             details=details,
         )
 
-    async def _download(self, task: FillTask, address: str) -> bytes:
-        # A signed address needs no key, and must not get one.
-        response = await self._get(task, address, keyed=False)
-        if response.status_code != 200:
+    async def _fetch_afresh(self, task: FillTask, poll: wire.Poll, give_up: float) -> bytes:
+        try:
+            return await self._service.fetch(task, poll.sample, within=_left(give_up))
+        except SampleExpired:
             raise errors.DownloadFailed(
-                f"The picture of task {task.id} is ready, but cannot be fetched (status "
-                f"{response.status_code}). client.wait(error.task) asks for a fresh address.",
+                f"The picture of task {task.id} is ready and paid for, but its address is refused, "
+                "a fresh one too. client.wait(error.task) asks for another.",
                 task=task,
-            )
+            ) from None
+
+    async def _until_ready(
+        self, task: FillTask, give_up: float, on_progress: OnProgress | None
+    ) -> wire.Poll:
+        """Poll when the schedule says so, or when the service calls."""
+        bell, looks, age = Doorbell(), 0, _age(task)
+        watched = age < _WATCHED
+        unsubscribe = self._webhooks.subscribe(task.id, bell.ring) if self._webhooks else None
         try:
-            await to_thread.run_sync(open_image, response.content)
-        except errors.InvalidImage as error:
-            raise errors.DownloadFailed(
-                f"What arrived for task {task.id} is not a whole picture: {error} "
-                "client.wait(error.task) fetches it again.",
-                task=task,
-            ) from error
-        return response.content
+            for moment in self._schedule.moments():
+                if moment <= age and looks:
+                    continue  # past while the last answer came
+                # A call comes once; without one, the schedule goes on.
+                await (anyio.sleep if bell.is_rung else bell.wait)(max(0.0, moment - age))
+                poll = await self._service.poll(task, age=_age(task), within=_left(give_up))
+                looks, age = looks + 1, _age(task)
+                _log.debug("Task %s: %s", task.id, poll.status, extra={"task": task.id})
+                if on_progress is not None:
+                    await _tell(on_progress, task, poll)
+                if poll.is_ready:
+                    if watched or looks > 1:  # else nobody knows since when
+                        self._schedule.learn(age)
+                    return poll
+        finally:
+            if unsubscribe is not None:
+                unsubscribe()
+        raise AssertionError("the moments never end")
 
-    async def _get(self, task: FillTask, address: str, *, keyed: bool = True) -> httpx.Response:
-        url = httpx.URL(address)
+    def _leave_place(self, task: FillTask, *, ended: bool) -> None:
+        """Give the task's place back, at once or when the task must be over."""
+        place = self._place_of.get(task.id)
+        if place is None:
+            return
+        if ended:
+            del self._place_of[task.id]
+            place.leave()
+        else:
+            place.leave_after(max(_LEFT_ALONE, 3 * (self._schedule.typical or 0.0)))
+
+    def _too_many(self, error: errors.TooManyTasks) -> errors.TooManyTasks:
+        return errors.TooManyTasks(
+            f"{error} {self._places.taken} of this process's tasks are under way with this key, "
+            "and the service takes no more.",
+            response=error.response,
+        )
+
+    async def _with_credits(self, error: errors.InsufficientCredits) -> errors.InsufficientCredits:
+        """Say how many credits are left, if the service says so."""
         try:
-            return await self._http.get(url, headers=self._headers(url) if keyed else {})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise errors.ConnectionFailed(
-                f"No answer from {url.host}: {_kind(error)}. Task {task.id} goes on: "
-                "client.wait(error.task) asks for it again.",
-                task=task,
-            ) from error
-
-    async def _credits(self) -> float:
-        address = self._base.join("/v1/credits")
-        try:
-            response = await self._http.get(address, headers=self._headers(address))
-        except httpx.HTTPError as error:
-            raise errors.ConnectionFailed(
-                f"No answer from {self._base.host}: {_kind(error)}."
-            ) from error
-        return wire.credits_of(response)
-
-    def _headers(self, url: httpx.URL) -> dict[str, str]:
-        """The key, for the service that it belongs to and nobody else."""
-        key = self._key.get_secret_value()
-        own = (url.scheme, url.host, url.port) == (
-            self._base.scheme, self._base.host, self._base.port,
-        )  # fmt: skip
-        regional = _is_hosted(url) and _is_hosted(self._base)
-        return {"x-key": key} if key and (own or regional) else {}
-
-    def _lost(self, error: httpx.HTTPError) -> errors.ConnectionFailed:
-        if isinstance(error, _SENT_BEFORE_ANY_BYTE):
-            return errors.ConnectionFailed(
-                f"{self._base.host} cannot be reached: {_kind(error)}. Nothing was sent."
-            )
-        return errors.ConnectionFailed(
-            f"The answer of {self._base.host} was lost: {_kind(error)}. The fill may have been "
-            "taken and charged, so it was not sent again."
+            left = await self._service.credits()
+        except errors.FluxFillError:
+            return error
+        return errors.InsufficientCredits(
+            f"{error} {left:g} credits are left.", response=error.response
         )
 
 
-async def _streamed(parts: tuple[bytes, ...]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+def _left(give_up: float) -> float:
+    """How much time is left, s."""
+    return max(_LEAST, give_up - time.monotonic())
 
 
-def _is_hosted(url: httpx.URL) -> bool:
-    """Whether an address is one of the hosted service's."""
-    return url.scheme == "https" and (url.host == "bfl.ai" or url.host.endswith(".bfl.ai"))
+def _age(task: FillTask) -> float:
+    """How long ago a task was submitted, s."""
+    return (datetime.now(UTC) - task.submitted).total_seconds()
 
 
-def _kind(error: Exception) -> str:
-    """What went wrong on the way: its name only, as the text may hold a signed address."""
-    return type(error).__name__
+async def _tell(on_progress: OnProgress, task: FillTask, poll: wire.Poll) -> None:
+    """Call back; what goes wrong there is for the log, and must not lose the picture."""
+    try:
+        preview = await to_thread.run_sync(_preview, poll.preview)
+        on_progress(FillProgress(task, poll.status, _age(task), poll.fraction, preview))
+    except Exception:
+        _log.exception("Task %s: the progress callback failed", task.id, extra={"task": task.id})
+
+
+def _preview(shown: object) -> Image.Image | None:
+    """Read a preview if it is Base64 of a picture, alone or under "image"; else None."""
+    text = shown.get("image") if isinstance(shown, dict) else shown
+    if not isinstance(text, str):
+        return None
+    try:
+        # Decoded first: a text that is no Base64 would be taken for a path.
+        return Picture.open(decode_base64(text) or b"").rgb
+    except errors.InvalidImage:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urljoin
@@ -9,20 +10,22 @@ from urllib.parse import urljoin
 import httpx
 
 from .. import errors
-from ..request import USD_PER_FILL, FillRequest
+from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillStatus, FillTask
 
 _SHOWN = 300
 
 
 @dataclass(frozen=True)
-class Progress:
+class Poll:
     """What one poll says of a task."""
 
     status: str
     sample: str = ""
     seed: int | None = None
     cost: float | None = None
+    fraction: float | None = None
+    preview: Any = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -34,13 +37,16 @@ class Progress:
 def task_of(response: httpx.Response, request: FillRequest, result_url: str) -> FillTask:
     """Read the answer to a submission: the task, or the error that it means."""
     body = _json_object(response)
-    if response.status_code != 200:
+    task_id = body.get("id")
+    named = isinstance(task_id, str) and bool(task_id)
+    # Who names a task has taken it on, whatever the code says.
+    if not named and not response.is_success:
         refuse(response)
-    if not isinstance(task_id := body.get("id"), str) or not task_id:
-        raise errors.UnexpectedAnswer(
-            "The service took the request (200) but named no task, so its picture cannot be "
-            "fetched; it may have been charged.",
-            response=response,
+    if not isinstance(task_id, str) or not named:
+        raise errors.SubmissionUnconfirmed(
+            f"{response.request.url.host} took the request ({response.status_code}) but named no "
+            "task, so its picture cannot be fetched. It may have been charged, so it was not sent "
+            "again."
         )
     polling_url = body.get("polling_url")
     if not isinstance(polling_url, str) or not polling_url:
@@ -49,40 +55,39 @@ def task_of(response: httpx.Response, request: FillRequest, result_url: str) -> 
     return FillTask(task_id, urljoin(result_url, polling_url), request)
 
 
-def progress_of(response: httpx.Response, task: FillTask) -> Progress:
+def poll_of(response: httpx.Response, task: FillTask) -> Poll:
     """Read the answer to a poll; a task that ended without a picture raises its error."""
     body = _json_object(response)
     status = body.get("status")
     if not isinstance(status, str):
         refuse(response)
-    details = body.get("details")
-    details = details if isinstance(details, dict) else {}
+    details = _object(body.get("details"))
     _raise_if_ended(status, task, details)
-    result = body.get("result")
-    result = result if isinstance(result, dict) else {}
-    sample = result.get("sample")
+    result = _object(body.get("result"))
+    sample, seed = result.get("sample"), result.get("seed")
     if status == FillStatus.READY and not (isinstance(sample, str) and sample):
         raise errors.UnexpectedAnswer(
             f"Task {task.id} is ready, but the service gave no address of its picture. "
             "Ask again with client.wait(task).",
             response=response,
         )
-    seed, cost = result.get("seed"), body.get("cost")
-    return Progress(
+    return Poll(
         status=status,
         sample=sample if isinstance(sample, str) else "",
-        seed=seed if isinstance(seed, int) else None,
-        cost=float(cost) if isinstance(cost, (int, float)) else None,
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        cost=_number(body.get("cost")),
+        fraction=_number(body.get("progress")),
+        preview=body.get("preview"),
         details=details,
     )
 
 
 def credits_of(response: httpx.Response) -> float:
     """Read the answer to the question for credits."""
-    amount = _json_object(response).get("credits")
-    if response.status_code != 200 or not isinstance(amount, (int, float)):
+    amount = _number(_json_object(response).get("credits"))
+    if response.status_code != 200 or amount is None:
         refuse(response)
-    return float(amount)
+    return amount
 
 
 def refuse(response: httpx.Response) -> NoReturn:
@@ -91,14 +96,15 @@ def refuse(response: httpx.Response) -> NoReturn:
     said = _said(response)
     if code == 402:
         raise errors.InsufficientCredits(
-            f"The account's credits do not pay for a fill (${USD_PER_FILL:.2f} each); "
-            "client.credits() tells what is left. Nothing was charged.",
+            f"The account's credits do not pay for a fill, which costs ${USD_PER_FILL:.2f} "
+            f"({USD_PER_FILL / USD_PER_CREDIT:g} credits). Nothing was charged; buy credits, or "
+            'work on with fluxfill_nb.connect("local").',
             response=response,
         )
     if code == 403:
         raise errors.NotAuthenticated(
             f"{host} does not accept the API key ({said}). Set the environment variable "
-            "BFL_API_KEY, or give api_key=.",
+            "BFL_API_KEY, give api_key=, or call fluxfill_nb.login().",
             response=response,
         )
     if code in (400, 422):
@@ -149,13 +155,24 @@ def _raise_if_ended(status: str, task: FillTask, details: dict[str, Any]) -> Non
         )
 
 
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    """A finite number as such; everything else is not known."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if abs(value) < sys.float_info.max else None
+
+
 def _json_object(response: httpx.Response) -> dict[str, Any]:
     """The body if it is a JSON object; else empty."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
+    return _object(body)
 
 
 def _said(response: httpx.Response) -> str:

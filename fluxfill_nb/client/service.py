@@ -1,0 +1,235 @@
+"""One service as the client sees it: its address, its key, and the requests that it answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+import anyio
+import httpx
+from anyio import to_thread
+from pydantic import SecretStr
+
+from .. import errors
+from ..images import open_image
+from ..request import FILL_PATH, FillRequest
+from ..result import FillTask
+from . import retries, wire
+from .keys import may_see
+
+MAX_DOWNLOAD = 100_000_000
+"""The largest picture that is fetched, bytes."""
+
+_log = logging.getLogger(__name__)
+
+_RESULT_PATH = "/v1/get_result"
+_KEY_HEADER = "x-key"
+_TIMEOUTS = httpx.Timeout(60.0, connect=10.0, pool=None)
+# The longest that one answer may take, s, however slowly it trickles in: it is asked for anew.
+_POLL, _DOWNLOAD = 15.0, 60.0
+# After a submission, other hosts may not know the task yet.
+_NOT_YET_KNOWN = 2.0
+_ATTEMPTS = 4
+_BEFORE_ANY_BYTE = (
+    httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)  # fmt: skip
+
+
+class SampleExpired(Exception):
+    """The address of a picture is not valid any more; polling again gives another."""
+
+
+class Service:
+    """The endpoints of a service. The key goes to it and nobody else, and stays in here.
+
+    Parameters
+    ----------
+    base
+        Its address.
+    key
+        May be empty.
+    transport
+        The way there; None: the network.
+    """
+
+    def __init__(
+        self, base: httpx.URL, key: SecretStr, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.base = base
+        self._key = key
+        # Redirects are not followed: httpx would carry the key along to another host.
+        self._http = httpx.AsyncClient(
+            transport=transport, timeout=_TIMEOUTS, follow_redirects=False
+        )
+
+    async def submit(self, request: FillRequest, *, within: float) -> FillTask:
+        """Send a request, once.
+
+        Raises
+        ------
+        fluxfill_nb.errors.ConnectionFailed
+            Nothing was sent.
+        fluxfill_nb.errors.SubmissionUnconfirmed
+            No answer came within so many seconds; the request may have been taken.
+        fluxfill_nb.errors.ServiceError
+            The service did not take it.
+        """
+        parts = await to_thread.run_sync(request.body)
+        outgoing = self._http.build_request(
+            "POST",
+            self.base.join(FILL_PATH),
+            content=_streamed(parts),
+            headers={
+                **self._headers(self.base),
+                "content-type": "application/json",
+                "content-length": str(sum(map(len, parts))),
+            },
+        )
+        try:
+            with anyio.fail_after(within):
+                response = await self._http.send(outgoing)
+        except _BEFORE_ANY_BYTE as error:
+            raise errors.ConnectionFailed(
+                f"{self.base.host} cannot be reached: {_kind(error)}. Nothing was sent."
+            ) from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise errors.SubmissionUnconfirmed(
+                f"The answer of {self.base.host} was lost: {_kind(error)}. The fill may have been "
+                "taken and charged, so it was not sent again; credits() tells what is left."
+            ) from error
+        finally:
+            # What is kept of it, in answers and errors, must not hold the key.
+            outgoing.headers.pop(_KEY_HEADER, None)
+        return wire.task_of(response, request, str(self.base.join(_RESULT_PATH)))
+
+    async def poll(self, task: FillTask, *, age: float, within: float) -> wire.Poll:
+        """Ask how far a task is; passing faults are asked again, as long as there is time.
+
+        Raises
+        ------
+        fluxfill_nb.errors.TaskError
+            It has ended without a picture.
+        """
+        async for attempt in retries.asking(within):
+            with attempt:
+                response = await self._get(task, task.polling_url, seconds=_POLL)
+                try:
+                    return wire.poll_of(response, task)
+                except errors.TaskNotFound:
+                    if age > _NOT_YET_KNOWN:
+                        raise
+                    return wire.Poll(status="Not known yet")
+        raise AssertionError("tenacity returns or raises")
+
+    async def fetch(self, task: FillTask, address: str, *, within: float) -> bytes:
+        """Download a picture; what arrives cut off is fetched again.
+
+        Raises
+        ------
+        SampleExpired
+            The address is not valid any more.
+        fluxfill_nb.errors.DownloadFailed
+            What arrives is no picture, or too large.
+        """
+        async for attempt in retries.asking(within, _ATTEMPTS):
+            with attempt:
+                # A signed address needs no key, and must not get one.
+                response = await self._get(task, address, seconds=_DOWNLOAD, keyed=False)
+                if response.status_code in (403, 404, 410):
+                    raise SampleExpired
+                if response.status_code >= 500 or response.status_code == 429:
+                    wire.refuse(response)
+                if response.status_code != 200:
+                    raise _not_fetched(task, f"the answer has status {response.status_code}")
+                try:
+                    await to_thread.run_sync(open_image, response.content)
+                except errors.InvalidImage as error:
+                    raise _not_fetched(task, f"no whole picture came. {error}") from error
+                return response.content
+        raise AssertionError("tenacity returns or raises")
+
+    async def credits(self) -> float:
+        """Ask how many credits are left."""
+        async for attempt in retries.asking(_POLL, _ATTEMPTS):
+            with attempt:
+                address = str(self.base.join("/v1/credits"))
+                return wire.credits_of(await self._get(None, address, seconds=_POLL))
+        raise AssertionError("tenacity returns or raises")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _get(
+        self, task: FillTask | None, address: str, *, seconds: float, keyed: bool = True
+    ) -> httpx.Response:
+        """Ask once, with a limit on time and on bytes."""
+        host = ""
+        outgoing: httpx.Request | None = None
+        try:
+            url = httpx.URL(address)
+            host = url.host
+            outgoing = self._http.build_request(
+                "GET", url, headers=self._headers(url) if keyed else {}
+            )
+            with anyio.fail_after(seconds):
+                return await self._read(outgoing, follow=not keyed)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            goes_on = (
+                ""
+                if task is None
+                else f" Task {task.id} goes on: client.wait(error.task) asks for it again."
+            )
+            raise errors.ConnectionFailed(
+                f"No answer from {host or 'the service'}: {_kind(error)}.{goes_on}", task=task
+            ) from error
+        finally:
+            if outgoing is not None:
+                outgoing.headers.pop(_KEY_HEADER, None)
+
+    async def _read(self, outgoing: httpx.Request, *, follow: bool) -> httpx.Response:
+        response = await self._http.send(outgoing, stream=True, follow_redirects=follow)
+        try:
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_DOWNLOAD:
+                    raise errors.UnexpectedAnswer(
+                        f"{outgoing.url.host} answers with more than {MAX_DOWNLOAD / 1e6:g} MB, "
+                        "which is no picture that was asked for.",
+                        response=response,
+                    )
+        finally:
+            await response.aclose()
+        # As httpx has decoded it: the same answer, with its content at hand.
+        headers = [
+            (name, value)
+            for name, value in response.headers.items()
+            if name not in ("content-encoding", "content-length", "transfer-encoding")
+        ]
+        return httpx.Response(
+            response.status_code, headers=headers, content=bytes(content), request=response.request
+        )
+
+    def _headers(self, url: httpx.URL) -> dict[str, str]:
+        key = self._key.get_secret_value()
+        return {_KEY_HEADER: key} if key and may_see(url, self.base) else {}
+
+
+async def _streamed(parts: tuple[bytes, ...]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def _not_fetched(task: FillTask, why: str) -> errors.DownloadFailed:
+    return errors.DownloadFailed(
+        f"The picture of task {task.id} is ready and paid for, but {why}. "
+        "client.wait(error.task) fetches it again.",
+        task=task,
+    )
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong on the way: its name only, as the text may hold a signed address."""
+    return type(error).__name__
