@@ -13,6 +13,7 @@ Examples
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 from .version import __version__ as __version__
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from .result import FillTask as FillTask
     from .server import LocalServer as LocalServer
     from .services import connect as connect
+
+# Quiet unless somebody listens: what nobody handles, logging would print.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "AsyncFluxFill": "client",

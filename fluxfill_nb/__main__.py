@@ -1,9 +1,9 @@
-"""The command line: ``python -m fluxfill_nb fill`` and ``serve``."""
+"""The command line: ``python -m fluxfill_nb fill``, ``serve`` and ``webhook``."""
 
 from __future__ import annotations
 
 import argparse
-import secrets
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +16,9 @@ from .options import FillFields, FillOptions
 from .request import FillRequest
 from .version import __version__
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SECRET_VARIABLE = "FLUXFILL_WEBHOOK_SECRET"
+# How often new calls are looked for, s.
+_LOOK = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fill(commands)
     _add_serve(commands)
+    _add_webhook(commands)
     return parser
 
 
@@ -128,15 +131,51 @@ def _add_serve(commands: Any) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from .server import LocalServer
 
-    keys = options.key
-    if not keys and options.host not in _LOOPBACK:
-        keys = [secrets.token_urlsafe(24)]
-        print(f"Reachable from other machines, so a key is needed: {keys[0]}")
-    with LocalServer(options.engine, host=options.host, port=options.port, keys=keys) as server:
+    with LocalServer(
+        options.engine, host=options.host, port=options.port, keys=options.key
+    ) as server:
+        if server.keys and not options.key:
+            print(f"Reachable from other machines, so a key is needed: {server.keys[0]}")
         print(f"Serving {server.engine_name} on {server.url} (documented at {server.url}/docs)")
         print(f'Use it with fluxfill_nb.connect("{server.url}"); stop with Ctrl-C.', flush=True)
         while True:
             time.sleep(3600)
+
+
+def _add_webhook(commands: Any) -> None:
+    webhook = commands.add_parser(
+        "webhook",
+        help="receive the calls that say a task has ended",
+        description="Receive a service's calls, and print a line for each task that has ended: its "
+        "id and what is said to have become of it. Requests need this address as --webhook-url.",
+    )
+    webhook.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    webhook.add_argument("--port", type=int, default=8001, help="default: %(default)s; 0: free")
+    webhook.add_argument(
+        "--secret",
+        help="what calls must prove to know (default: the environment variable "
+        f"{_SECRET_VARIABLE}); the service gets it as webhook_secret",
+    )
+    webhook.set_defaults(run=_webhook)
+
+
+def _webhook(options: argparse.Namespace) -> None:
+    from .client import Receiver
+
+    secret = options.secret or os.environ.get(_SECRET_VARIABLE) or None
+    with Receiver(secret, host=options.host, port=options.port) as receiver:
+        if receiver.secret is not None and secret is None:
+            made_up = receiver.secret.get_secret_value()
+            print(f"Reachable from other machines, so a secret is needed: {made_up}")
+        print(f"Receiving calls on {receiver.url} ; stop with Ctrl-C.", flush=True)
+        shown: set[str] = set()
+        while True:
+            calls = receiver.calls
+            for call in calls:
+                if call.task_id not in shown:
+                    print(f"{call.task_id}  {call.status}  {call.error}".rstrip(), flush=True)
+            shown = {call.task_id for call in calls}
+            time.sleep(_LOOK)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .errors import InvalidOption
 from .server import LocalServer
 
 if TYPE_CHECKING:
-    from .client.webhooks import Receiver
+    from .client.receiver import Receiver
 
 _SERVICES = "None, 'hosted', 'local', or an address such as 'http://127.0.0.1:8000'"
 

@@ -35,9 +35,9 @@ def run(folder, *arguments):
 
 
 @contextlib.contextmanager
-def serving(*arguments):
+def serving(*arguments, command="serve"):
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", *arguments],
+        [*COMMAND, command, "--port", "0", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
@@ -161,6 +161,15 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path):
     assert done.returncode == 1
     assert "Address already in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_calls_of_the_service_are_printed():
+    with serving("--secret", "s", command="webhook") as process:
+        _, url = address_of(process)
+        call = {"task_id": "t1", "status": "SUCCESS"}
+        assert httpx.post(url, json=call).status_code == 403
+        assert httpx.post(url, json=call, headers={"X-Webhook-Secret": "s"}).status_code == 204
+        assert process.stdout.readline().split() == ["t1", "Ready"]
 
 
 def test_version(tmp_path):

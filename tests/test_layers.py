@@ -17,16 +17,17 @@ VALUES = {
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
-    "client": VALUES | {"client"},
+    "listening": set(),
+    "client": VALUES | {"client", "listening"},
     "engines": VALUES | {"engines"},
-    "server": VALUES | {"engines", "server"},
+    "server": VALUES | {"engines", "listening", "server"},
     "services": VALUES | {"client", "engines", "server"},
-    "__main__": VALUES | {"server", "services"},
+    "__main__": VALUES | {"client", "server", "services"},
     "__init__": {"version"},
 }
 ONLY_IN = {
     "fastapi": {"server"},
-    "uvicorn": {"server"},
+    "uvicorn": {"listening", "server"},
     "httpx": {"client", "server", "services"},
     "anyio": {"client", "server"},
     "matplotlib": set(),

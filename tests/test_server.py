@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import gc
+import hashlib
+import hmac
 import io
+import json
+import os
+import queue
+import socket
+import statistics
 import threading
 import time
+import weakref
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -16,7 +30,9 @@ from PIL import Image
 import fluxfill_nb as ff
 from fluxfill_nb import engines
 from fluxfill_nb.options import FillFields
-from fluxfill_nb.server import Jobs, create_app
+from fluxfill_nb.server import Jobs, create_app, jobs, samples, webhooks
+from fluxfill_nb.server import body as server_body
+from fluxfill_nb.server.preview import Preview
 from fluxfill_nb.server.samples import Signer
 
 FILL = "/v1/flux-pro-1.0-fill"
@@ -32,6 +48,21 @@ def server():
 def http(server):
     with httpx.Client(base_url=server.url) as http:
         yield http
+
+
+@contextlib.contextmanager
+def serving(engine, **arguments):
+    """A server of its own on a port; gives a client of it."""
+    with ff.LocalServer(engine, **arguments) as server, httpx.Client(base_url=server.url) as http:
+        yield http
+
+
+def unchanged(image, mask, options, progress):
+    return image
+
+
+def dies_with_its_process(image, mask, options, progress):
+    os._exit(1)
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +198,32 @@ def test_what_is_no_json_object_is_refused(http, content):
     assert answer.status_code == 422
 
 
+def test_a_refusal_tells_the_rule(http, body):
+    (problem,) = http.post(FILL, json=body | {"steps": 14}).json()["detail"]
+    assert (problem["input"], problem["ctx"]) == (14, {"ge": 15})
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_pages_of_other_sites_cannot_submit(http, body, kind):
+    """A browser sends such bodies anywhere unasked; JSON it does not."""
+    headers = {"content-type": kind} if kind else {}
+    answer = http.post(FILL, content=json.dumps(body).encode(), headers=headers)
+    assert answer.status_code == 422
+    assert "application/json" in answer.json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "field"), [(15, ["body", "image"]), (20.5, ["body", "image"]), (50, ["body"])]
+)
+def test_large_bodies_are_refused_whole(server, http, body, megabytes, field):
+    large = base64.b64encode(bytes(int(megabytes * 1e6))).decode()
+    answer = http.post(FILL, json=body | {"image": large})
+    (problem,) = answer.json()["detail"]
+    assert (answer.status_code, problem["loc"]) == (422, field)
+    assert ("limit" in problem["msg"]) == (megabytes > 20)
+    assert len(answer.content) < 1000
+
+
 def test_too_large_a_picture_is_refused(http, body):
     big = encode(Image.new("L", (5000, 4001)))
     problem = http.post(FILL, json=body | {"image": big}).json()["detail"][0]
@@ -212,6 +269,18 @@ def test_samples_need_their_signature(http, body):
         assert http.get(wrong).status_code == 403
 
 
+def test_polling_again_signs_anew(http, body, monkeypatch):
+    answer = http.post(FILL, json=body)
+    old = finish(http, answer)["result"]["sample"]
+    late = SimpleNamespace(time=lambda: time.time() + 601)
+    monkeypatch.setattr(samples, "time", late)
+    refused = http.get(old)
+    assert (refused.status_code, list(refused.json())) == (403, ["detail"])
+    new = finish(http, answer)["result"]["sample"]
+    assert new != old
+    assert http.get(new).status_code == 200
+
+
 def test_signatures_expire():
     signer = Signer(valid_for=-1)
     fields = dict(part.split("=") for part in signer.query("job").split("&"))
@@ -234,6 +303,195 @@ def test_no_more_tasks_than_allowed(body):
         go_on.set()
         assert [finish(http, answer)["status"] for answer in taken] == ["Ready", "Ready"]
         assert http.post(FILL, json=body).status_code == 200
+
+
+def test_tasks_are_counted_for_each_key(body):
+    go_on = threading.Event()
+
+    def waiting(image, mask, options, progress):
+        go_on.wait(20)
+        return image
+
+    with serving(waiting, keys=["one", "other"], max_active=1) as http:
+        ones, others = {"x-key": "one"}, {"x-key": "other"}
+        first = http.post(FILL, json=body, headers=ones)
+        refused = http.post(FILL, json=body, headers=ones)
+        assert (refused.status_code, list(refused.json())) == (429, ["detail"])
+        second = http.post(FILL, json=body, headers=others)
+        go_on.set()
+        assert [finish(http, answer)["status"] for answer in (first, second)] == ["Ready"] * 2
+
+
+def test_credits_are_spent_on_pictures_only(body):
+    go_on = threading.Event()
+
+    def picky(image, mask, options, progress):
+        go_on.wait(20)
+        assert options.seed != 13
+        return image
+
+    with serving(picky, credits=10.0) as http:
+
+        def left():
+            return http.get("/v1/credits").json()["credits"]
+
+        good, bad = (http.post(FILL, json=body | {"seed": seed}) for seed in (1, 13))
+        # Both are set aside for, so that a third is not paid for, whatever comes of them.
+        third = http.post(FILL, json=body)
+        assert (third.status_code, third.json()) == (402, {"detail": "Insufficient credits"})
+        assert left() == 10
+        go_on.set()
+        assert finish(http, good)["cost"] == 5
+        assert "cost" not in finish(http, bad)
+        assert left() == 5
+        assert finish(http, http.post(FILL, json=body))["status"] == "Ready"
+        assert left() == 0
+        assert http.post(FILL, json=body).status_code == 402
+        assert http.post(FILL, json=body | {"steps": 1}).status_code == 422
+
+
+def test_each_key_has_its_own_credits(body):
+    with serving(unchanged, keys=["one", "other"], credits=5.0) as http:
+        assert finish(http, http.post(FILL, json=body, headers={"x-key": "one"}))["cost"] == 5
+        assert [
+            http.get("/v1/credits", headers={"x-key": key}).json()["credits"]
+            for key in ("one", "other")
+        ] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("returned", "logged"),
+    [
+        (lambda image: None, "NoneType"),
+        (lambda image: np.asarray(image), "ndarray"),
+        (lambda image: image.resize((8, 8)), "8 x 8 px"),
+        (lambda image: image.convert("L"), "It returned L"),
+    ],
+)
+def test_an_engine_that_returns_rubbish_is_an_error(body, caplog, returned, logged):
+    with serving(lambda image, mask, options, progress: returned(image)) as http:
+        state = finish(http, http.post(FILL, json=body))
+    assert (state["status"], state["details"]) == ("Error", {"error": "The engine failed"})
+    assert logged in caplog.text
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError])
+def test_no_engine_ends_the_worker(body, kind):
+    def last(image, mask, options, progress):
+        if options.seed == 13:
+            raise kind("secret")
+        return image
+
+    with ThreadPoolExecutor(1) as executor, serving(last, executor=executor) as http:
+        state = finish(http, http.post(FILL, json=body | {"seed": 13}))
+        assert (state["status"], state["details"]) == ("Error", {"error": "The engine failed"})
+        assert finish(http, http.post(FILL, json=body))["status"] == "Ready"
+
+
+def test_an_engine_may_say_anything_of_itself(body):
+    def talkative(image, mask, options, progress):
+        progress(np.float32(0.5))
+        progress(float("nan"))
+        return image
+
+    for details in (lambda options: {"x": float("nan")}, lambda options: 1 / 0):
+        talkative.details = details
+        with serving(talkative) as http:
+            state = finish(http, http.post(FILL, json=body))
+            assert state["details"] == {"service": "local engine: talkative"}
+
+
+def test_an_engine_in_another_process(body, caplog):
+    with ProcessPoolExecutor(1) as executor:
+        with serving(engines.Patches(), executor=executor) as http:
+            result = finish(http, http.post(FILL, json=body))["result"]
+            assert result["duration"] > 0
+            assert http.get(result["sample"]).status_code == 200
+        with serving(dies_with_its_process, executor=executor) as http:
+            state = finish(http, http.post(FILL, json=body))
+            assert (state["status"], state["details"]) == ("Error", {"error": "The engine failed"})
+            # Its processes are gone for good: no work is taken on any more.
+            assert http.post(FILL, json=body).status_code == 503
+    assert "BrokenProcessPool" in caplog.text
+
+
+def test_an_engine_that_cannot_be_sent_to_another_process(body, caplog):
+    with (
+        ProcessPoolExecutor(1) as executor,
+        serving(lambda image, mask, options, progress: image, executor=executor) as http,
+    ):
+        assert finish(http, http.post(FILL, json=body))["status"] == "Error"
+    assert "pickl" in caplog.text.lower()
+
+
+def test_tasks_that_wait_end_when_the_server_does(picture, mask):
+    running, go_on, ended = threading.Event(), threading.Event(), queue.Queue()
+
+    def slow(image, mask, options, progress):
+        running.set()
+        go_on.wait(20)
+        progress(0.5)
+        return image
+
+    options = ff.FillRequest(picture, mask).options
+    with ThreadPoolExecutor(1) as executor:
+        work = Jobs(slow, executor=executor)
+        first = work.submit(picture, mask, options, on_end=ended.put)
+        assert running.wait(20)
+        second = work.submit(picture, mask, options, on_end=ended.put)
+        assert (first.status, second.status, work.active) == ("Pending", "Pending", 2)
+        work.close()
+        assert ended.get(timeout=20) is second  # at once: it never ran
+        go_on.set()
+        assert ended.get(timeout=20) is first
+        assert [job.error for job in (first, second)] == ["The server was shut down"] * 2
+        assert [job.status for job in (first, second)] == ["Error", "Error"]
+        with pytest.raises(jobs.ShutDown):
+            work.submit(picture, mask, options)
+        assert work.active == 0
+        assert executor.submit(int).result() == 0  # it is not ours to shut down
+
+
+def test_nothing_of_a_task_stays_in_memory_but_its_settings(picture, mask, monkeypatch):
+    ended = threading.Event()
+    work = Jobs(unchanged)
+    sent = picture.copy()
+    kept = [weakref.ref(sent)]
+    really_work = jobs.work
+
+    def watched_work(*arguments):
+        outcome = really_work(*arguments)
+        kept.append(weakref.ref(outcome))
+        return outcome
+
+    monkeypatch.setattr(jobs, "work", watched_work)
+    job = work.submit(
+        sent, mask, ff.FillRequest(picture, mask).options, on_end=lambda job: ended.set()
+    )
+    del sent
+    assert ended.wait(20)
+    give_up = time.monotonic() + 10
+    while any(thing() for thing in kept) and time.monotonic() < give_up:
+        gc.collect()
+    assert [thing() for thing in kept] == [None, None]
+    folder = work.pictures.folder
+    assert [path.name for path in folder.iterdir()] == [job.id]
+    work.close()
+    assert not folder.exists()
+
+
+def test_the_oldest_tasks_go_first(picture, mask, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_KEPT", 2)
+    options = ff.FillRequest(picture, mask).options
+    work = Jobs(unchanged)
+    ended = queue.Queue()
+    kept = []
+    for _ in range(4):
+        kept.append(work.submit(picture, mask, options, on_end=ended.put).id)
+        ended.get(timeout=20)
+    assert [work.get(key) is not None for key in kept] == [False, False, True, True]
+    assert {path.name for path in work.pictures.folder.iterdir()} == set(kept[2:])
+    work.close()
 
 
 def test_an_engine_that_fails_harms_no_other_task(body):
@@ -271,6 +529,68 @@ def test_progress_moves_and_never_back(body):
     assert seen == [0.1, 0.5, 0.5, 0.9]
 
 
+def test_previews_are_made_when_somebody_looks(body):
+    made, step, polled = [], threading.Event(), threading.Event()
+
+    def painting(image, mask, options, progress):
+        for number in range(4):
+
+            def preview(number=number):
+                made.append((number, threading.current_thread()))
+                if number == 2:
+                    raise ValueError("no preview")
+                return Image.new("RGBA", (1024, 300), (number, 0, 0))
+
+            progress(number / 4, preview if number else None)
+            step.set()
+            assert polled.wait(20)
+            polled.clear()
+        return image
+
+    looks = []
+    with serving(painting) as http:
+        answer = http.post(FILL, json=body)
+        for number in range(4):
+            assert step.wait(20)
+            step.clear()
+            for _ in range(1 if number == 3 else 3):
+                looks.append(http.get(answer.json()["polling_url"]).json()["preview"])
+            polled.set()
+        assert finish(http, answer)["preview"] is None
+    nothing, first, broken = looks[:3], looks[3:6], looks[6:9]
+    assert nothing == [None] * 3
+    kind, _, text = first[0]["image"].partition(",")
+    assert (kind, list(first[0])) == ("data:image/jpeg;base64", ["image"])
+    image = Image.open(io.BytesIO(base64.b64decode(text)))
+    assert (image.format, image.size) == ("JPEG", (256, 75))
+    assert first == [first[0]] * 3
+    assert broken == first  # the last one that could be made
+    assert looks[9] != first[0]
+    assert [number for number, _ in made] == [1, 2, 3]  # once for each step
+    assert all(thread.name.startswith("AnyIO worker") for _, thread in made)  # not the loop's
+
+
+def test_nobody_waits_for_a_preview_that_another_makes():
+    preview, making, go_on = Preview(), threading.Event(), threading.Event()
+
+    def slow():
+        making.set()
+        go_on.wait(20)
+        return Image.new("RGB", (8, 8))
+
+    preview.offer(slow)
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(preview.refresh)
+        assert making.wait(20)
+        assert not preview.is_stale
+        preview.refresh()  # returns
+        assert preview.url is None
+        preview.end()  # the picture is ready meanwhile
+        go_on.set()
+        first.result(20)
+    assert preview.url is None
+
+
 def test_closing_stops_the_engine_at_once(body):
     stopped = threading.Event()
 
@@ -286,6 +606,40 @@ def test_closing_stops_the_engine_at_once(body):
     with ff.LocalServer(endless) as server, httpx.Client(base_url=server.url) as http:
         http.post(FILL, json=body)
     assert stopped.wait(5)
+
+
+def test_a_server_that_is_closed_says_so(body):
+    server = ff.LocalServer(unchanged)
+    server.close()
+
+    async def post():
+        async with httpx.AsyncClient(transport=server.transport, base_url=server.url) as http:
+            return await http.post(FILL, json=body)
+
+    answer = asyncio.run(post())
+    assert (answer.status_code, list(answer.json())) == (503, ["detail"])
+
+
+def test_beyond_this_machine_a_key_is_made(body):
+    for host in ("127.0.0.1", "127.0.0.9", "::1", "localhost"):
+        assert ff.LocalServer(host=host).keys == ()
+    server = ff.LocalServer(host="0.0.0.0")
+    (key,) = server.keys
+    assert len(key) >= 20
+    assert key not in repr(server)
+    assert key != ff.LocalServer(host="0.0.0.0").keys[0]
+    assert ff.LocalServer(host="0.0.0.0", keys=["mine"]).keys == ("mine",)
+    with server:
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        assert httpx.get(url + "/v1/credits").status_code == 403
+        assert httpx.get(url + "/v1/credits", headers={"x-key": key}).status_code == 200
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_listens_on_ipv6(body):
+    with contextlib.suppress(OSError), serving(unchanged, host="::1") as http:
+        assert http.base_url.host == "::1"
+        assert finish(http, http.post(FILL, json=body))["status"] == "Ready"
 
 
 def test_pictures_are_dropped_when_their_time_is_over(picture, mask):
@@ -328,3 +682,288 @@ def test_an_application_of_ones_own_serves_the_contract(body):
 
     assert asyncio.run(ask()) == {"credits": 3.0}
     jobs.close()
+
+
+class Receiver:
+    """Takes calls on a loopback port, and answers each with the next status."""
+
+    def __init__(self, statuses=(200,)):
+        self.calls = queue.Queue()
+        remaining = list(statuses)
+        calls = self.calls
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+                calls.put((time.monotonic(), self.path, self.headers, body))
+                self.send_response(status)
+                self.send_header("location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def next(self):
+        _, path, headers, body = self.calls.get(timeout=20)
+        return path, headers, json.loads(body), body
+
+
+HERE = {"webhook_networks": ["127.0.0.0/8", "::1/128"]}
+
+
+def ended(http, answer):
+    """Poll a task that was submitted with a webhook, whose answer names no address."""
+    url = f"{http.base_url}/v1/get_result?id={answer.json()['id']}"
+    return finish(http, SimpleNamespace(json=lambda: {"polling_url": url}))
+
+
+def test_a_webhook_is_called_with_a_signed_body(body):
+    with Receiver() as receiver, serving(unchanged, **HERE) as http:
+        url = f"http://127.0.0.1:{receiver.port}/hook?x=1"
+        answer = http.post(FILL, json=body | {"webhook_url": url, "webhook_secret": "sécret"})
+        task = answer.json()["id"]
+        assert answer.json() == {"id": task, "status": "Pending", "webhook_url": url}
+        path, headers, told, raw = receiver.next()
+        signature = hmac.new("sécret".encode(), raw, hashlib.sha256).hexdigest()
+        assert headers["X-BFL-Signature"] == f"sha256={signature}"
+        assert (path, headers["content-type"]) == ("/hook?x=1", "application/json")
+        assert set(told) == {"id", "status", "result", "timestamp"}
+        assert (told["id"], told["status"]) == (task, "Ready")
+        assert (told["result"]["prompt"], told["result"]["seed"]) == ("", 1)
+        assert http.get(told["result"]["sample"]).headers["content-type"] == "image/jpeg"
+        assert ended(http, answer)["status"] == "Ready"
+        assert receiver.calls.empty()
+
+
+def test_a_webhook_in_the_other_form(body):
+    with Receiver() as receiver, serving(unchanged, **HERE, webhook_form="B") as http:
+        hook = {"webhook_url": f"http://localhost:{receiver.port}/", "webhook_secret": "secret"}
+        answer = http.post(FILL, json=body | hook)
+        _, headers, told, _ = receiver.next()
+        assert headers["X-Webhook-Secret"] == "secret"
+        assert "X-BFL-Signature" not in headers
+        assert (told["task_id"], told["status"]) == (answer.json()["id"], "SUCCESS")
+        assert (told["error"], told["result"]["seed"]) == (None, 1)
+
+
+@pytest.mark.parametrize(("form", "word"), [("A", "Error"), ("B", "FAILED")])
+def test_a_webhook_tells_of_failure_too(body, form, word):
+    def failing(image, mask, options, progress):
+        raise RuntimeError("secret")
+
+    with Receiver() as receiver, serving(failing, **HERE, webhook_form=form) as http:
+        http.post(FILL, json=body | {"webhook_url": f"http://127.0.0.1:{receiver.port}"})
+        _, headers, told, _ = receiver.next()
+        assert (told["status"], told["result"]) == (word, None)
+        assert told["error"] == "The engine failed"
+        assert not {"x-bfl-signature", "x-webhook-secret"} & {name.lower() for name in headers}
+
+
+def test_a_webhook_is_called_again_until_it_is_taken(body, monkeypatch):
+    assert webhooks.PAUSES == (0, 1, 5, 30)
+    monkeypatch.setattr(webhooks, "PAUSES", (0, 0.1, 0.3, 0.5))
+    with Receiver([500, 307, 204, 200]) as receiver, serving(unchanged, **HERE) as http:
+        http.post(FILL, json=body | {"webhook_url": f"http://127.0.0.1:{receiver.port}/hook"})
+        calls = [receiver.calls.get(timeout=20) for _ in range(3)]
+        assert [path for _, path, _, _ in calls] == ["/hook"] * 3  # no redirect is followed
+        times = [when for when, *_ in calls]
+        assert 0.1 <= times[1] - times[0] < 0.3 <= times[2] - times[1]
+        time.sleep(0.7)
+        assert receiver.calls.empty()
+
+
+def test_a_webhook_that_nobody_takes_is_given_up(body, monkeypatch, caplog):
+    monkeypatch.setattr(webhooks, "PAUSES", (0, 0.01, 0.01, 0.01))
+    monkeypatch.setattr(webhooks, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, serving(unchanged, **HERE) as http:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/hook?token=hidden"
+        answer = http.post(FILL, json=body | {"webhook_url": url, "webhook_secret": "hidden"})
+        assert ended(http, answer)["status"] == "Ready"  # nobody waits for the receiver
+        wait_until(lambda: "given up" in caplog.text)
+    assert answer.json()["id"] in caplog.text
+    assert "hidden" not in caplog.text
+
+
+def test_closing_does_not_wait_for_receivers(body):
+    with socket.create_server(("127.0.0.1", 0)) as deaf, serving(unchanged, **HERE) as http:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        ended(http, http.post(FILL, json=body | {"webhook_url": url}))
+        deaf.accept()[0].close()
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "2130706433", "0x7f.1", "0.0.0.0", "10.1.2.3", "172.16.0.1",
+        "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "240.0.0.1", "192.0.2.1",
+        "255.255.255.255", "[::1]", "[::]", "[fe80::1]", "[fc00::1]", "[fec0::1]", "[ff02::1]",
+        "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]",
+        "[2001:db8::1]",
+    ],
+)  # fmt: skip
+def test_addresses_that_are_not_public_are_refused(http, body, host):
+    answer = http.post(FILL, json=body | {"webhook_url": f"http://{host}:8/"})
+    (problem,) = answer.json()["detail"]
+    assert (answer.status_code, problem["loc"]) == (422, ["body", "webhook_url"])
+    assert "not to be called" in problem["msg"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x.org", "file:///etc/passwd", "javascript:1", "", "http://", "http://x" + "a" * 3000],
+)
+def test_what_is_no_web_address_is_refused(http, body, url):
+    answer = http.post(FILL, json=body | {"webhook_url": url})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "webhook_url"]
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Name service of the test's own: each name's addresses, one list for each time it is asked."""
+    real, names = socket.getaddrinfo, {}
+
+    def look_up(host, port, *arguments, **keywords):
+        if host not in names:
+            return real(host, port, *arguments, **keywords)
+        answers = names[host]
+        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [entry for address in found for entry in real(address, port, *arguments, **keywords)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return names
+
+
+def test_every_address_of_a_name_counts(http, body, names):
+    names["mixed.test"] = [["93.184.215.14", "10.0.0.1"]]
+    answer = http.post(FILL, json=body | {"webhook_url": "http://mixed.test/"})
+    assert answer.json()["detail"][0]["loc"] == ["body", "webhook_url"]
+
+
+@pytest.mark.parametrize("first", [["93.184.215.14"], []], ids=["public", "unknown"])
+def test_a_name_that_leads_elsewhere_later_is_dropped(body, names, first, caplog):
+    names["rebound.test"] = [first, ["127.0.0.1"]]
+    with Receiver() as receiver, serving(unchanged) as http:
+        url = f"http://rebound.test:{receiver.port}/"
+        answer = http.post(FILL, json=body | {"webhook_url": url})
+        assert answer.status_code == 200
+        wait_until(lambda: "dropped" in caplog.text)
+        assert receiver.calls.empty()
+
+
+def test_calls_go_to_the_address_that_was_checked(body, names):
+    """The name is not looked up again: here it would lead nowhere."""
+    names["receiver.test"] = [["127.0.0.1"], ["127.0.0.2", "127.0.0.1"], []]
+    with Receiver() as receiver, serving(unchanged, **HERE) as http:
+        http.post(FILL, json=body | {"webhook_url": f"http://receiver.test:{receiver.port}/hook"})
+        path, headers, *_ = receiver.next()
+        assert (path, headers["host"]) == ("/hook", f"receiver.test:{receiver.port}")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"webhook_form": "C"}, {"webhook_networks": ["here"]}, {"webhook_networks": "127.0.0.0/8"}],
+)
+def test_webhook_settings_are_checked(wrong):
+    with pytest.raises(ff.errors.InvalidOption, match=next(iter(wrong))):
+        ff.LocalServer(**wrong)
+
+
+def wait_until(condition, patience=20):
+    give_up = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("size", [30_000_000, 80_000_000])
+@pytest.mark.parametrize("key", ["right", "wrong"])
+def test_a_client_that_reads_late_gets_its_answer(size, key):
+    """Though the answer is given before the body's end, sending it does not break."""
+    with serving(unchanged, keys=["right"]) as http:
+        connection = HTTPConnection(http.base_url.host, http.base_url.port, timeout=20)
+        with contextlib.closing(connection):
+            headers = {"x-key": key, "content-type": "application/json"}
+            connection.request("POST", FILL, body=bytes(size), headers=headers)
+            assert connection.getresponse().status == (422 if key == "right" else 403)
+
+
+def poll_times(http, answer, count):
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        assert http.get(answer.json()["polling_url"]).status_code == 200
+        times.append(time.perf_counter() - started)
+        time.sleep(0.01)
+    return times
+
+
+def test_slow_clients_block_nobody(body):
+    """200 of them, in the middle of their headers or their bodies, do not slow down polling."""
+    head = f"POST {FILL} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    halves = [
+        head.encode()[:40],
+        (head + "Content-Length: 50000000\r\n\r\n" + '{"image": "' + "A" * 10_000).encode(),
+    ]
+    with contextlib.ExitStack() as stack, serving(unchanged) as http:
+        port = http.base_url.port
+        for number in range(200):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            slow.sendall(halves[number % 2])
+        answer = http.post(FILL, json=body)
+        finish(http, answer)
+        times = poll_times(http, answer, 50)
+    assert statistics.median(times) < 0.1
+
+
+def test_few_pictures_are_decoded_at_once_and_polling_goes_on(body, monkeypatch):
+    decoding, go_on, most = set(), threading.Event(), [0]
+    really_open = server_body.open_image
+
+    def open_slowly(*arguments, **keywords):
+        decoding.add(threading.get_ident())
+        most[0] = max(most[0], len(decoding))
+        go_on.wait(20)
+        decoding.remove(threading.get_ident())
+        return really_open(*arguments, **keywords)
+
+    with serving(unchanged) as http, ThreadPoolExecutor(60) as threads:
+        answer = http.post(FILL, json=body)
+        finish(http, answer)
+        monkeypatch.setattr(server_body, "open_image", open_slowly)
+        # More than there are threads for everything else that a server does.
+        posts = [threads.submit(httpx.post, f"{http.base_url}{FILL}", json=body | {"steps": None})
+                 for _ in range(60)]  # fmt: skip
+        wait_until(lambda: decoding)
+        times = poll_times(http, answer, 50)
+        sample = http.get(finish(http, answer)["result"]["sample"])
+        assert sample.status_code == 200
+        go_on.set()
+        codes = {post.result(20).status_code for post in posts}
+    assert statistics.median(times) < 0.1
+    assert max(times) < 5
+    assert most[0] <= max(1, (os.cpu_count() or 2) // 2)
+    assert codes <= {200, 429}
+
+
+def test_polls_do_not_wait_for_the_network(http, body):
+    """Where small packets are held back, each poll takes 40 ms; see `Listener`."""
+    answer = http.post(FILL, json=body)
+    finish(http, answer)
+    assert statistics.median(poll_times(http, answer, 30)) < 0.03

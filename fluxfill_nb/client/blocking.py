@@ -16,7 +16,7 @@ from .places import MOST
 from .portal import run
 
 if TYPE_CHECKING:
-    from .webhooks import Receiver
+    from .receiver import Receiver
 
 
 class FluxFill:

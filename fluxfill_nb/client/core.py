@@ -28,7 +28,7 @@ from .schedule import Schedule
 from .service import SampleExpired, Service
 
 if TYPE_CHECKING:
-    from .webhooks import Receiver
+    from .receiver import Receiver
 
 HOSTED_URL = "https://api.bfl.ai"
 """The hosted service's global address."""

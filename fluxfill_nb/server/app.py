@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Sequence
-from typing import Annotated, Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from anyio import to_thread
-from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader
+from PIL import Image
 
 from ..engines import name_of
+from ..mask import Mask
+from ..options import FillOptions
 from ..request import FILL_PATH
 from ..result import FillStatus
 from ..version import __version__
-from .body import FillBody
-from .jobs import Job, Jobs
+from . import answers, body
+from .accounts import Account, Accounts, NotAllowed
+from .jobs import Job, Jobs, ShutDown
+from .refusals import problems, refused
 from .samples import Signer
+from .webhooks import News, Refused, Webhooks
 
-CREDITS_PER_FILL = 5.0
-"""What the hosted service charges; one credit is one cent (USD)."""
-
-_ECHOED = 64
+_RESULT_PATH = "/v1/get_result"
+_SAMPLES = "samples"
 
 
 def create_app(
@@ -30,7 +35,8 @@ def create_app(
     *,
     keys: Sequence[str] = (),
     max_active: int = 24,
-    credits: float = 0.0,
+    credits: float | None = None,
+    webhooks: Webhooks | None = None,
 ) -> FastAPI:
     """Return an application that serves the contract.
 
@@ -41,112 +47,169 @@ def create_app(
     keys
         The keys that may submit; none: everybody may.
     max_active
-        How many tasks may wait or run at once; the next one is answered 429.
+        How many tasks of each key may wait or run at once; the next one is answered 429.
     credits
-        What ``GET /v1/credits`` says. Fills cost nothing here.
+        What each key can spend, at 5 credits a picture; None: fills cost nothing.
+    webhooks
+        What calls back; default: calls go to the public internet only. Close it, and ``jobs``, when
+        the application has ended.
     """
-    engine = name_of(jobs.engine)
+    accounts = Accounts(keys, credits=credits, max_active=max_active)
+    webhooks = webhooks or Webhooks()
     signer = Signer()
     app = FastAPI(
         title="fluxfill_nb",
         version=__version__,
-        description=f"The contract of FLUX.1 Fill [pro], served by the local engine {engine!r}.",
+        description="The contract of FLUX.1 Fill [pro], served by the local engine "
+        f"{name_of(jobs.engine)!r}.",
     )
+    key_header = APIKeyHeader(name="x-key", auto_error=False, description="API key, if needed.")
 
-    def authenticated(x_key: Annotated[str | None, Header()] = None) -> None:
-        if not keys:
-            return
-        if not x_key:
-            raise HTTPException(403, "Not authenticated")
-        if not any(hmac.compare_digest(x_key.encode(), key.encode()) for key in keys):
-            raise HTTPException(403, "Not authenticated - Invalid Authentication")
+    async def authenticated(request: Request, key: str | None = Security(key_header)) -> None:
+        request.state.account = accounts.of(key)
+
+    def sample(base: str, job: Job) -> str:
+        return f"{base}{_SAMPLES}/{job.id}?{signer.query(job.id)}"
+
+    def begin(
+        options: FillOptions, image: Image.Image, mask: Mask, account: Account, base: str
+    ) -> Job:
+        """Start the work. All in one thread: no cancelled request leaves a half of it."""
+        announce = None
+        if options.webhook_url is not None:
+            try:
+                webhooks.check(options.webhook_url)
+            except Refused as error:
+                raise refused("webhook_url", str(error), str(options.webhook_url)) from None
+            announce = functools.partial(_announce, webhooks, lambda job: sample(base, job))
+        account.open_task()
+        try:
+            return jobs.submit(image, mask, options, account=account, on_end=announce)
+        except BaseException:
+            account.close_task(paid=False)
+            raise
 
     @app.exception_handler(RequestValidationError)
-    async def refused(_: Request, error: RequestValidationError) -> JSONResponse:
-        detail = [
-            {"type": problem["type"], "loc": problem["loc"], "msg": problem["msg"]}
-            | {"input": _echo(problem.get("input"))}
-            for problem in error.errors()
-        ]
-        return JSONResponse({"detail": detail}, status_code=422)
+    async def refused_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": problems(error.errors())}, status_code=422)
 
-    @app.post(FILL_PATH, dependencies=[Depends(authenticated)])
-    async def fill(body: FillBody, request: Request) -> dict[str, Any]:
-        """Take a fill on; the answer says where to ask for it."""
-        image, mask = await to_thread.run_sync(body.pictures)
-        if jobs.active >= max_active:
-            raise HTTPException(429, f"{max_active} tasks are active, and no more are allowed")
-        job = jobs.submit(image, mask, body.options())
-        polling_url = str(request.url_for("get_result").include_query_params(id=job.id))
-        return {"id": job.id, "polling_url": polling_url}
+    @app.exception_handler(NotAllowed)
+    async def not_allowed(_: Request, error: NotAllowed) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, status_code=error.status)
 
-    @app.get("/v1/get_result")
-    async def get_result(id: str, request: Request, response: Response) -> dict[str, Any]:
+    @app.exception_handler(ShutDown)
+    async def shut_down(_: Request, __: ShutDown) -> JSONResponse:
+        return JSONResponse({"detail": "The server is shutting down"}, status_code=503)
+
+    @app.post(
+        FILL_PATH,
+        dependencies=[Depends(authenticated)],
+        responses=_refusals(402, 403, 422, 429, 503),
+        openapi_extra={"requestBody": _REQUEST_BODY},
+    )
+    async def fill(request: Request) -> answers.Submitted | answers.SubmittedWithWebhook:
+        """Take a fill on; the answer says where to ask for it, or that it will be announced."""
+        content = await body.receive(request)
+        options, image, mask = await body.decode(content)
+        base = str(request.base_url)
+        account = request.state.account
+        job = await to_thread.run_sync(begin, options, image, mask, account, base)
+        if options.webhook_url is not None:
+            return answers.SubmittedWithWebhook(
+                id=job.id, status=FillStatus.PENDING, webhook_url=str(options.webhook_url)
+            )
+        return answers.Submitted(id=job.id, polling_url=f"{base}{_RESULT_PATH[1:]}?id={job.id}")
+
+    @app.get(
+        _RESULT_PATH,
+        response_model_exclude_unset=True,
+        responses={404: {"model": answers.State}, **_refusals(422)},
+    )
+    async def get_result(id: str, request: Request, response: Response) -> answers.State:
         """Say how far a fill is, and where its picture lies once it is ready."""
         job = jobs.get(id)
         if job is None:
             response.status_code = 404
-            return _answer(id, FillStatus.NOT_FOUND)
-        if job.status == FillStatus.ERROR:
-            return _answer(id, job.status, details={"error": job.error})
-        answer = _answer(id, job.status, progress=job.progress, details=_details(jobs, job, engine))
-        if job.status == FillStatus.READY:
-            sample = str(request.url_for("sample", job_id=id).replace(query=signer.query(id)))
-            answer["result"] = {
-                "sample": sample,
-                "prompt": job.options.prompt,
-                "seed": job.options.seed,
-                "start_time": job.started,
-                "end_time": job.ended,
-                "duration": job.ended - job.started,
-            }
-            answer["cost"] = 0.0
-        return answer
+            return _state(id, FillStatus.NOT_FOUND)
+        if job.preview.is_stale:
+            await to_thread.run_sync(job.preview.refresh)
+        status = job.status
+        if status == FillStatus.ERROR:
+            return _state(id, status, details={"error": job.error})
+        state = _state(id, status, progress=job.progress, details=job.details)
+        if status == FillStatus.READY:
+            state.result = _result(job, sample(str(request.base_url), job))
+            state.cost = job.cost
+        elif url := job.preview.url:
+            state.preview = answers.Preview(image=url)
+        return state
 
-    @app.get("/samples/{job_id}", include_in_schema=False)
-    async def sample(job_id: str, expires: int, signature: str) -> Response:
+    @app.get(f"/{_SAMPLES}/{{job_id}}", include_in_schema=False)
+    async def get_sample(job_id: str, expires: int, signature: str) -> Response:
         job = jobs.get(job_id)
-        if job is None or not signer.is_valid(job_id, expires, signature):
-            raise HTTPException(403, "The address has expired, or is not valid")
-        return Response(job.picture, media_type=job.media_type)
+        if job is not None and signer.is_valid(job_id, expires, signature):
+            picture = await to_thread.run_sync(jobs.pictures.get, job_id)
+            if picture is not None:
+                return Response(picture, media_type=job.media_type)
+        raise HTTPException(403, "The address has expired, or is not valid")
 
-    @app.get("/v1/credits", dependencies=[Depends(authenticated)])
-    async def get_credits() -> dict[str, float]:
+    @app.get("/v1/credits", dependencies=[Depends(authenticated)], responses=_refusals(403))
+    async def get_credits(request: Request) -> answers.Credits:
         """Say how many credits are left."""
-        return {"credits": credits}
+        return answers.Credits(credits=request.state.account.credits)
 
+    app.openapi = functools.partial(_openapi, app)  # type: ignore[method-assign]
     return app
 
 
-def _answer(
+def _announce(webhooks: Webhooks, sample: Callable[[Job], str], job: Job) -> None:
+    """Tell whoever asked for it that a job has ended."""
+    url = job.options.webhook_url
+    assert url is not None
+    result = None
+    if job.status == FillStatus.READY:
+        result = {"sample": sample(job), "prompt": job.options.prompt, "seed": job.options.seed}
+    news = News(job.id, job.status, result, job.error)
+    webhooks.send(url, job.options.webhook_secret, news)
+
+
+def _state(
     job_id: str,
     status: FillStatus,
     *,
     progress: float | None = None,
     details: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    return {
-        "id": job_id,
-        "status": status,
-        "result": None,
-        "progress": progress,
-        "details": details,
-        "preview": None,
-    }
+) -> answers.State:
+    return answers.State(
+        id=job_id, status=status, result=None, progress=progress, details=details, preview=None
+    )
 
 
-def _details(jobs: Jobs, job: Job, engine: str) -> dict[str, Any]:
-    """Who works on it, and what an engine says of itself if it has ``details(options)``."""
-    describe = getattr(jobs.engine, "details", None)
-    return {"service": f"local engine: {engine}"} | (describe(job.options) if describe else {})
+def _result(job: Job, sample: str) -> answers.Result:
+    assert job.options.seed is not None
+    return answers.Result(
+        sample=sample,
+        prompt=job.options.prompt,
+        seed=job.options.seed,
+        start_time=job.started,
+        end_time=job.ended,
+        duration=job.ended - job.started,
+    )
 
 
-def _echo(value: Any) -> Any:
-    """What was sent, for the answer that refuses it: pictures are cut to their first characters."""
-    if isinstance(value, str):
-        return value if len(value) <= _ECHOED else value[:_ECHOED] + "…"
-    if isinstance(value, dict):
-        return {str(name): _echo(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_echo(inner) for inner in value]
-    return value if isinstance(value, (int, float, bool, type(None))) else repr(value)[:_ECHOED]
+def _refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: {"model": answers.Problems if code == 422 else answers.Refusal} for code in codes}
+
+
+# The body is read and checked by hand, in a thread; the page shows it all the same.
+_BODY = body.FillBody
+_REQUEST_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{_BODY.__name__}"}}},
+}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    schema = FastAPI.openapi(app)
+    schema["components"]["schemas"][_BODY.__name__] = _BODY.model_json_schema()
+    return schema

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Self
 
 import httpx
-import uvicorn
 
 from .. import engines
+from ..listening import Listener, is_loopback
 from .app import create_app
 from .jobs import Jobs
-
-_STARTUP = 10.0
+from .webhooks import Form, Webhooks
 
 
 class LocalServer:
@@ -31,11 +28,26 @@ class LocalServer:
     host, port
         Where to listen as a context manager; port 0 takes a free one.
     keys
-        The keys that may submit; none: everybody who reaches the port may.
+        The keys that may submit; none: everybody who reaches the port may. A host that other
+        machines can reach needs one: if none is given, one is made. See ``keys``.
     max_active
-        How many tasks may wait or run at once.
+        How many tasks of each key may wait or run at once.
     executor
-        Where the engine runs; default: threads.
+        Where the engine runs; default: threads. It stays its owner's to shut down.
+    credits
+        What each key can spend, at 5 credits a picture; None: fills cost nothing.
+    webhook_form
+        How calls to a ``webhook_url`` prove who calls: ``"A"`` signs the body, ``"B"`` sends the
+        secret.
+    webhook_networks
+        Where such calls may go besides the public internet: ``["127.0.0.0/8"]`` is this machine.
+
+    Attributes
+    ----------
+    url
+        Where it listens.
+    keys
+        The keys that may submit, the one that was made included.
 
     Examples
     --------
@@ -55,15 +67,27 @@ class LocalServer:
         keys: Sequence[str] = (),
         max_active: int = 24,
         executor: Executor | None = None,
+        credits: float | None = None,
+        webhook_form: Form = "A",
+        webhook_networks: Sequence[str] = (),
     ) -> None:
         chosen = engines.get(engine)
         self.engine_name = engines.name_of(chosen)
+        self.keys = tuple(keys)
+        if not self.keys and not is_loopback(host):
+            self.keys = (secrets.token_urlsafe(24),)
+        self._webhooks = Webhooks(form=webhook_form, networks=webhook_networks)
         self.jobs = Jobs(chosen, executor=executor)
-        self.app = create_app(self.jobs, keys=keys, max_active=max_active)
+        self.app = create_app(
+            self.jobs,
+            keys=self.keys,
+            max_active=max_active,
+            credits=credits,
+            webhooks=self._webhooks,
+        )
         self.url = "http://local"
         self._host, self._port = host, port
-        self._uvicorn: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._listener: Listener | None = None
 
     @property
     def transport(self) -> httpx.ASGITransport:
@@ -78,29 +102,16 @@ class LocalServer:
         OSError
             The port is taken.
         """
-        # Bound here, not by the server's thread: the caller gets the error, and knows the port.
-        listener = socket.create_server((self._host, self._port))
-        self.url = f"http://{self._host}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(self.app, log_level="warning", lifespan="off", ws="none")
-        self._uvicorn = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._uvicorn.run, kwargs={"sockets": [listener]}, name="fluxfill-server",
-            daemon=True,
-        )  # fmt: skip
-        self._thread.start()
-        give_up = time.monotonic() + _STARTUP
-        while not self._uvicorn.started:
-            if not self._thread.is_alive() or time.monotonic() > give_up:
-                raise OSError(f"The server did not start on {self.url}.")
-            time.sleep(0.01)
+        self._listener = Listener(self.app, self._host, self._port)
+        self.url = self._listener.url
         return self
 
     def close(self) -> None:
-        """Stop listening, and stop what runs."""
+        """Stop listening, stop what runs, and remove the pictures."""
+        self._webhooks.close()
         self.jobs.close()
-        if self._uvicorn is not None and self._thread is not None:
-            self._uvicorn.should_exit = True
-            self._thread.join(_STARTUP)
+        if self._listener is not None:
+            self._listener.close()
 
     def __enter__(self) -> Self:
         return self.start()
