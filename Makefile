@@ -45,7 +45,7 @@ benchmark: .venv/dev
 	$(BIN)/python benchmarks/values.py
 
 clean:
-	rm -rf .venv build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed, and was not found." >&2; exit 1; fi

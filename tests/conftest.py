@@ -49,6 +49,7 @@ def serve() -> Iterator[Callable[[Any], str]]:
 @contextlib.contextmanager
 def _serving(application: Any) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="critical", lifespan="off", ws="none")
     )
