@@ -39,9 +39,15 @@ class Listener:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         config = uvicorn.Config(
-            application, interface="asgi3", log_level="error", log_config=None, lifespan="off", ws="none", server_header=False,
+            application,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_level="error",
+            log_config=None,
+            server_header=False,
             timeout_graceful_shutdown=1,
-        )  # fmt: skip
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="fluxfill-port",

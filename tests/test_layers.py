@@ -27,7 +27,7 @@ MAY_IMPORT = {
 }
 ONLY_IN = {
     "fastapi": {"server"},
-    "uvicorn": {"listening", "server"},
+    "uvicorn": {"listening"},
     "httpx": {"client", "server", "services"},
     "anyio": {"client", "server"},
     "matplotlib": set(),
