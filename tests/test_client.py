@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import os
 import socket
@@ -19,6 +20,8 @@ import pytest
 from PIL import Image
 
 import fluxfill_nb as ff
+from fluxfill_nb.client import Receiver
+from fluxfill_nb.client.schedule import Schedule
 from fluxfill_nb.errors import (
     ConnectionFailed,
     ContentModerated,
@@ -288,6 +291,22 @@ def test_an_answer_with_a_webhook_has_no_polling_url(client, scripted, request_)
     assert client.fill(request_.replace(webhook_url="https://x.org/hook")).task.polling_url == (
         scripted.url + "/v1/get_result?id=t1"
     )
+
+
+@pytest.mark.parametrize("form", ["A", "B"])
+def test_a_call_of_the_service_wakes_the_client(request_, monkeypatch, form):
+    # Without the call, the first look would be in a minute.
+    monkeypatch.setattr(Schedule, "moments", lambda self: itertools.count(60, 60))
+    with (
+        Receiver("the secret") as receiver,
+        ff.LocalServer(webhook_form=form, webhook_networks=["127.0.0.0/8"]) as server,
+        ff.FluxFill(base_url=server.url, webhooks=receiver) as client,
+    ):
+        started = time.monotonic()
+        announced = request_.replace(webhook_url=receiver.url, webhook_secret="the secret")
+        assert client.fill(announced).seed == 7
+        assert time.monotonic() - started < 30
+        assert [str(call.status) for call in receiver.calls] == ["Ready"]
 
 
 @pytest.mark.parametrize("cut", [0, 20, -30])
