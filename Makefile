@@ -43,6 +43,7 @@ pictures: .venv/lab
 
 benchmark: .venv/dev
 	$(BIN)/python benchmarks/values.py
+	$(BIN)/python benchmarks/client.py
 
 clean:
 	rm -rf .venv .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -9,7 +9,7 @@
     │   ├── InvalidOption               a setting outside its range, or an unknown one
     │   └── MissingKey                  the hosted service needs an API key
     ├── ServiceError                    the service's answer was no; carries ``response``
-    │   ├── NotAuthenticated            403
+    │   ├── NotAuthenticated            401, 403
     │   ├── InsufficientCredits         402
     │   ├── RequestRejected             400, 422
     │   ├── TooManyTasks                429
@@ -32,7 +32,7 @@ part of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx
@@ -80,6 +80,16 @@ class FluxFillError(Exception):
     InvalidImage
     """
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are rebuilt from ``args`` alone, which lack what is given by keyword.
+        return _rebuilt, (type(self), self.args, vars(self))
+
+
+def _rebuilt(kind: type[FluxFillError], args: Any, attributes: Any) -> FluxFillError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
 
 class MaskWarning(UserWarning):
     """A mask that can be used, but hardly is what was meant."""
@@ -112,15 +122,21 @@ class ServiceError(FluxFillError):
     ----------
     response
         The answer (``httpx.Response``).
+    task
+        The task that was asked for; None if there is none yet. ``client.wait(error.task)`` asks for
+        it again.
     """
 
-    def __init__(self, message: str, *, response: httpx.Response) -> None:
+    def __init__(
+        self, message: str, *, response: httpx.Response, task: FillTask | None = None
+    ) -> None:
         super().__init__(message)
         self.response = response
+        self.task = task
 
 
 class NotAuthenticated(ServiceError):
-    """403: the key is missing or wrong."""
+    """401 or 403: the key is missing or wrong."""
 
 
 class InsufficientCredits(ServiceError):

@@ -84,7 +84,7 @@ def open_image(source: ImageSource, *, max_megapixels: float = MAX_MEGAPIXELS) -
     >>> image.mode, image.size
     ('RGB', (64, 48))
     """
-    return Picture.open(source, max_megapixels=max_megapixels).image
+    return Picture.open(source, max_megapixels=max_megapixels).given_out()
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +114,13 @@ class Picture:
         else:
             image, file = read(source, max_megapixels=max_megapixels)
             picture = cls(to_rgb(image), file)
-        if picture.file is not None:
-            setattr(picture.image, _FILE, (picture.file, picture.digest))
         return picture
+
+    def given_out(self) -> Image.Image:
+        """Return the image, which remembers its file: opened again, it is the same picture."""
+        if self.file is not None and not hasattr(self.image, _FILE):
+            setattr(self.image, _FILE, (self.file, self.digest))
+        return self.image
 
     @cached_property
     def rgb(self) -> Image.Image:
@@ -153,7 +157,9 @@ def read(
     _check_size(image, name, max_megapixels)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        upright = image
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            upright = ImageOps.exif_transpose(image)
         if data is not None and _ENDS.get(image.format or "", b"") not in data:
             raise OSError("its end is missing")
         file = data if data is not None and _can_be_sent(image, data) else None

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Self, Unpack
@@ -37,6 +38,8 @@ class _Content:
     def __init__(self, picture: Picture, mask: Mask) -> None:
         self.picture = picture
         self.mask = mask
+        self._lock = threading.Lock()
+        self._tail: bytes | None = None
 
     @classmethod
     def of(cls, image: ImageSource | Picture, mask: MaskSource | None) -> Self:
@@ -63,11 +66,24 @@ class _Content:
     def sent_mask(self) -> Mask:
         return self.mask.threshold()
 
-    @cached_property
+    @property
     def tail(self) -> bytes:
-        image = base64.b64encode(self.picture.encoded)
-        mask = base64.b64encode(self.mask.to_png())
-        return b', "image": "' + image + b'", "mask": "' + mask + b'"}'
+        with self._lock:  # two dozen threads may ask at once
+            if self._tail is None:
+                image = base64.b64encode(self.picture.encoded)
+                mask = base64.b64encode(self.mask.to_png())
+                self._tail = b"".join((b', "image": "', image, b'", "mask": "', mask, b'"}'))
+        return self._tail
+
+    @property
+    def is_encoded(self) -> bool:
+        return self._tail is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"picture": self.picture, "mask": self.mask}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _Content.__init__(self, **state)
 
 
 class FillRequest(FillOptions):
@@ -171,6 +187,7 @@ class FillRequest(FillOptions):
     @property
     def image(self) -> Image.Image:
         """The picture, mode RGB. Treat it as read-only."""
+        self._content.picture.given_out()
         return self._content.picture.rgb
 
     @property
@@ -242,9 +259,14 @@ class FillRequest(FillOptions):
             settings["webhook_secret"] = self.webhook_secret.get_secret_value()
         return json.dumps(settings).encode()[:-1], self._content.tail
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether `body` is at hand at once, without encoding picture and mask first."""
+        return self._content.is_encoded
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show sizes for the picture and mask, and what differs from the defaults."""
-        width, height = self.image.size
+        width, height = self._content.picture.image.size
         yield None, _Plain(f"{width} x {height}")
         yield None, _Plain(f"mask {self.mask.coverage * 100:.1f} %")
         yield from super().__repr_args__()

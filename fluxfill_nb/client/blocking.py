@@ -35,7 +35,7 @@ class FluxFill:
     max_active
         How many fills run at once; the hosted service allows 24 a key.
     timeout
-        How long to wait for one picture, s.
+        How long to wait for one picture, s. Until there is a place for it, its time does not run.
     transport
         Another way to the service, such as ``LocalServer().transport``.
     webhooks

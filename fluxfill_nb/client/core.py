@@ -21,7 +21,7 @@ from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillProgress, FillResult, FillTask
 from . import retries, wire
 from .doorbell import Doorbell
-from .heartbeat import awake
+from .heartbeat import awake, to_its_end
 from .keys import is_hosted, key_for
 from .places import MOST, Place, Places
 from .schedule import Schedule
@@ -37,6 +37,8 @@ OnProgress: TypeAlias = Callable[[FillProgress], object]
 """What is told how far a fill is. Called on the client's event loop: it should be quick."""
 
 _log = logging.getLogger(__name__)
+# Quiet unless the user's program listens.
+logging.getLogger("fluxfill_nb").addHandler(logging.NullHandler())
 
 # How long a task keeps its place though nobody waits for it: it goes on at the service.
 _LEFT_ALONE = 15.0
@@ -62,7 +64,7 @@ class AsyncFluxFill:
     max_active
         How many fills run at once; the hosted service allows 24 a key.
     timeout
-        How long to wait for one picture, s.
+        How long to wait for one picture, s. Until there is a place for it, its time does not run.
     transport
         Another way to the service, such as ``LocalServer().transport``.
     webhooks
@@ -104,8 +106,8 @@ class AsyncFluxFill:
         service: str | None = None,
         price: float | None = None,
     ) -> None:
-        base = httpx.URL(base_url)
-        if base.scheme not in ("http", "https") or not base.host:
+        base = wire.address_of(base_url)
+        if base is None:
             raise errors.InvalidOption(
                 f"base_url is {base_url!r}: it must be an http or https address."
             )
@@ -224,15 +226,36 @@ class AsyncFluxFill:
             There is no picture; the error carries the task. After a timeout or a lost connection,
             ``wait(error.task)`` takes it up again.
         """
+        if wire.address_of(task.polling_url) is None:
+            raise errors.InvalidOption(
+                f"The polling_url of task {task.id} is {task.polling_url!r}: it must be the "
+                "address that came with the task."
+            )
         return await self._finish(task, time.monotonic() + self._timeout, on_progress)
 
     async def resume(self) -> list[FillResult]:
-        """Wait for everything in ``unfinished``; return the pictures, first submitted first."""
-        return [await self.wait(task) for task in self.unfinished]
+        """Wait for everything in ``unfinished``; return the pictures, first submitted first.
+
+        Raises
+        ------
+        fluxfill_nb.errors.FluxFillError
+            There is no picture of one of them. The others stay in ``unfinished``, those that were
+            fetched included: call it again.
+        """
+        results: list[FillResult] = []
+        try:
+            for task in self.unfinished:
+                results.append(await self.wait(task))
+        except BaseException:
+            self._unfinished = {result.task.id: result.task for result in results} | (
+                self._unfinished
+            )
+            raise
+        return results
 
     async def credits(self) -> float:
         """Return how many credits the account has left; one is worth $0.01."""
-        return await awake(self._service.credits)
+        return await awake(lambda: self._service.credits(within=self._timeout))
 
     async def close(self) -> None:
         """Close the connections. Tasks that were submitted go on."""
@@ -255,34 +278,38 @@ class AsyncFluxFill:
 
     async def _submit(self, request: FillRequest) -> tuple[FillTask, float]:
         """Return the task, and the moment at which to give it up."""
-        # However long it takes to get one: the deadline is for the service.
-        place = await self._places.take()
-        give_up = time.monotonic() + self._timeout
-        async for attempt in retries.submitting(self._timeout):
+        deadline = retries.Deadline(self._timeout)
+        async for attempt in retries.submitting(deadline):
             with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    place = await self._places.take()
-                return await self._attempt(request, place, give_up), give_up
+                # However long it takes to get a place: the deadline is for the service.
+                began = time.monotonic()
+                place = await self._places.take()
+                deadline.moment += time.monotonic() - began
+                return await self._attempt(request, place, deadline.moment), deadline.moment
         raise AssertionError("tenacity returns or raises")
 
     async def _attempt(self, request: FillRequest, place: Place, give_up: float) -> FillTask:
         """Send the request once, in a place that its task keeps."""
         try:
             # Not even a stop breaks this off: the id would be lost, but not the price.
-            with anyio.CancelScope(shield=True):
-                task = await self._service.submit(request, within=_left(give_up))
-                self._unfinished[task.id] = task
-                self._place_of[task.id] = place
-                self._leave_place(task, ended=False)
-                self._places.accepted()
+            return await to_its_end(lambda: self._post(request, place, give_up))
+        except errors.TooManyTasks as error:
+            raise self._too_many(error) from None
+        except errors.InsufficientCredits as error:
+            raise await self._with_credits(error, give_up) from None
+
+    async def _post(self, request: FillRequest, place: Place, give_up: float) -> FillTask:
+        try:
+            task = await self._service.submit(request, within=_left(give_up))
         except BaseException as error:
             place.leave()
             if isinstance(error, errors.TooManyTasks):
                 self._places.refused()
-                raise self._too_many(error) from None
-            if isinstance(error, errors.InsufficientCredits):
-                raise await self._with_credits(error) from None
             raise
+        self._unfinished[task.id] = task
+        self._place_of[task.id] = place
+        self._leave_place(task, ended=False)
+        self._places.accepted()
         _log.info("Task %s: submitted", task.id, extra={"task": task.id})
         return task
 
@@ -352,6 +379,7 @@ class AsyncFluxFill:
         """Poll when the schedule says so, or when the service calls."""
         bell, looks, age = Doorbell(), 0, _age(task)
         watched = age < _WATCHED
+        born = time.monotonic() - age  # clocks on the wall may be set meanwhile
         unsubscribe = self._webhooks.subscribe(task.id, bell.ring) if self._webhooks else None
         try:
             for moment in self._schedule.moments():
@@ -359,14 +387,15 @@ class AsyncFluxFill:
                     continue  # past while the last answer came
                 # A call comes once; without one, the schedule goes on.
                 await (anyio.sleep if bell.is_rung else bell.wait)(max(0.0, moment - age))
-                poll = await self._service.poll(task, age=_age(task), within=_left(give_up))
-                looks, age = looks + 1, _age(task)
+                age = time.monotonic() - born
+                poll = await self._service.poll(task, age=age, within=_left(give_up))
+                looks, age = looks + 1, time.monotonic() - born
                 _log.debug("Task %s: %s", task.id, poll.status, extra={"task": task.id})
                 if on_progress is not None:
                     await _tell(on_progress, task, poll)
                 if poll.is_ready:
                     if watched or looks > 1:  # else nobody knows since when
-                        self._schedule.learn(age)
+                        self._schedule.learn(age, looks=looks)
                     return poll
         finally:
             if unsubscribe is not None:
@@ -391,10 +420,12 @@ class AsyncFluxFill:
             response=error.response,
         )
 
-    async def _with_credits(self, error: errors.InsufficientCredits) -> errors.InsufficientCredits:
+    async def _with_credits(
+        self, error: errors.InsufficientCredits, give_up: float
+    ) -> errors.InsufficientCredits:
         """Say how many credits are left, if the service says so."""
         try:
-            left = await self._service.credits()
+            left = await self._service.credits(within=_left(give_up))
         except errors.FluxFillError:
             return error
         return errors.InsufficientCredits(
@@ -408,14 +439,14 @@ def _left(give_up: float) -> float:
 
 
 def _age(task: FillTask) -> float:
-    """How long ago a task was submitted, s."""
-    return (datetime.now(UTC) - task.submitted).total_seconds()
+    """How long ago a task was submitted, s; another machine's clock may be ahead of this one's."""
+    return max(0.0, (datetime.now(UTC) - task.submitted).total_seconds())
 
 
 async def _tell(on_progress: OnProgress, task: FillTask, poll: wire.Poll) -> None:
     """Call back; what goes wrong there is for the log, and must not lose the picture."""
     try:
-        preview = await to_thread.run_sync(_preview, poll.preview)
+        preview = await to_thread.run_sync(_preview, poll.preview, abandon_on_cancel=True)
         on_progress(FillProgress(task, poll.status, _age(task), poll.fraction, preview))
     except Exception:
         _log.exception("Task %s: the progress callback failed", task.id, extra={"task": task.id})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 
 import httpx
 from pydantic import SecretStr
@@ -12,6 +13,8 @@ from ..errors import InvalidOption, MissingKey
 
 VARIABLE = "BFL_API_KEY"
 """The environment variable that holds the hosted service's key."""
+
+_HOSTS = re.compile(r"([a-z0-9-]+\.)*bfl\.ai")
 
 _typed: SecretStr | None = None
 
@@ -25,7 +28,7 @@ def login() -> None:
     Raises
     ------
     fluxfill_nb.errors.InvalidOption
-        Nothing was typed.
+        Nothing was typed, or what cannot be a key.
 
     Examples
     --------
@@ -39,7 +42,7 @@ def login() -> None:
     key = getpass.getpass("API key of the hosted service: ").strip()
     if not key:
         raise InvalidOption("No key was typed; the service that is used stays as it was.")
-    _typed = SecretStr(key)
+    _typed = _checked(key)
 
 
 def hosted_key() -> SecretStr | None:
@@ -57,23 +60,34 @@ def key_for(base: httpx.URL, given: str | None, *, required: bool) -> SecretStr:
     ------
     fluxfill_nb.errors.MissingKey
         The service is the hosted one, a key is required, and there is none.
+    fluxfill_nb.errors.InvalidOption
+        It has characters that no key has.
     """
     if given is not None:
-        return SecretStr(given.strip())
-    if not is_hosted(base):
-        return SecretStr("")
-    key = hosted_key()
-    if key is None and required:
+        key: SecretStr | None = SecretStr(given.strip())
+    else:
+        key = hosted_key() if is_hosted(base) else None
+    if not key and required and is_hosted(base):
         raise MissingKey(
             f"{base.host} needs an API key. Set the environment variable {VARIABLE}, give "
             'api_key=, or call fluxfill_nb.login(); or do without: fluxfill_nb.connect("local").'
         )
-    return key or SecretStr("")
+    return _checked(key.get_secret_value()) if key else SecretStr("")
+
+
+def _checked(key: str) -> SecretStr:
+    """Refuse what cannot be sent: httpx would, with the key in its error."""
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InvalidOption(
+            "The API key has a blank, a line break or another character that no key has. "
+            "Was something else copied along with it?"
+        )
+    return SecretStr(key)
 
 
 def is_hosted(url: httpx.URL) -> bool:
     """Whether an address is one of the hosted service's."""
-    return url.scheme == "https" and (url.host == "bfl.ai" or url.host.endswith(".bfl.ai"))
+    return url.scheme == "https" and _HOSTS.fullmatch(url.host) is not None
 
 
 def may_see(url: httpx.URL, base: httpx.URL) -> bool:

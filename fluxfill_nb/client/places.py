@@ -84,10 +84,12 @@ class Places:
                 self._waiting.append(bell)
                 next_expiry = min(place.expires for place in self._taken)
             # Looked at again from time to time: a place may be set to expire meanwhile.
-            await bell.wait(min(1.0, max(0.0, next_expiry - time.monotonic())))
-            with self._lock:
-                if bell in self._waiting:
-                    self._waiting.remove(bell)
+            try:
+                await bell.wait(min(1.0, max(0.0, next_expiry - time.monotonic())))
+            finally:
+                with self._lock:
+                    if bell in self._waiting:
+                        self._waiting.remove(bell)
 
     def refused(self) -> None:
         """Note that the service took no more than those that are taken now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from email.utils import parsedate_to_datetime
@@ -26,34 +27,51 @@ from ..errors import (
     ServiceUnavailable,
     SubmissionUnconfirmed,
     TooManyTasks,
+    UnexpectedAnswer,
 )
 
+_log = logging.getLogger(__name__)
+
 _backoff = wait_exponential(multiplier=0.2, max=8) + wait_random(0, 0.2)
+# How often at most, where it hardly helps: nobody there, or somebody who says nothing of sense.
 _ATTEMPTS = 4
 
 
-def submitting(seconds: float) -> AsyncRetrying:
+class Deadline(stop_base):
+    """The moment after which nothing is tried again; it can be put off."""
+
+    def __init__(self, seconds: float) -> None:
+        self.moment = time.monotonic() + seconds
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        """Whether the next attempt would come too late."""
+        return time.monotonic() + retry_state.upcoming_sleep >= self.moment
+
+
+def submitting(deadline: Deadline) -> AsyncRetrying:
     """Try a submission again where the service has certainly not taken it.
 
     Refused connections, 429 and 503. Everything else may have been taken, and charged.
     """
     return AsyncRetrying(
         retry=retry_if_exception(_was_not_taken),
-        stop=stop_before_delay(seconds) | _Unreachable(),
+        stop=deadline | _Hopeless(ConnectionFailed),
         wait=_pause,
         sleep=anyio.sleep,
+        before_sleep=_note,
         reraise=True,
     )
 
 
 def asking(seconds: float, attempts: int | None = None) -> AsyncRetrying:
     """Try a question again on every passing fault: asking costs nothing."""
-    stop = stop_before_delay(seconds)
+    stop = stop_before_delay(seconds) | _Hopeless(UnexpectedAnswer)
     return AsyncRetrying(
         retry=retry_if_exception(_may_pass),
         stop=stop if attempts is None else stop | stop_after_attempt(attempts),
         wait=_pause,
         sleep=anyio.sleep,
+        before_sleep=_note,
         reraise=True,
     )
 
@@ -66,23 +84,40 @@ def _was_not_taken(error: BaseException) -> bool:
     return isinstance(error, (TooManyTasks, ConnectionFailed))
 
 
-class _Unreachable(stop_base):
-    """Give up early on who cannot be reached at all: that is not waited out for minutes."""
+class _Hopeless(stop_base):
+    """Give up early where it hardly helps: that is not waited out for minutes."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        self._kind = kind
 
     def __call__(self, retry_state: RetryCallState) -> bool:
-        unreachable = isinstance(_error(retry_state), ConnectionFailed)
-        return unreachable and retry_state.attempt_number >= _ATTEMPTS
+        hopeless = isinstance(_error(retry_state), self._kind)
+        return hopeless and retry_state.attempt_number >= _ATTEMPTS
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, (ConnectionFailed, DownloadFailed, TooManyTasks, ServiceUnavailable))
+    return isinstance(
+        error,
+        (ConnectionFailed, DownloadFailed, TooManyTasks, ServiceUnavailable, UnexpectedAnswer),
+    )
+
+
+def _note(state: RetryCallState) -> None:
+    error = _error(state)
+    task = getattr(error, "task", None)
+    _log.info(
+        "Trying again in %.1f s: %s",
+        state.upcoming_sleep,
+        error,
+        extra={} if task is None else {"task": task.id},
+    )
 
 
 def _pause(state: RetryCallState) -> float:
     """Return what the service asks for, else a growing time with some chance in it, s."""
     error = _error(state)
     asked = _retry_after(error.response) if isinstance(error, ServiceError) else None
-    return _backoff(state) if asked is None else asked
+    return asked or _backoff(state)
 
 
 def _error(state: RetryCallState) -> BaseException | None:
@@ -97,6 +132,6 @@ def _retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None

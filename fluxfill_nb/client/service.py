@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
+from functools import cache
 
 import anyio
 import httpx
@@ -20,20 +21,30 @@ from .keys import may_see
 MAX_DOWNLOAD = 100_000_000
 """The largest picture that is fetched, bytes."""
 
-_log = logging.getLogger(__name__)
-
 _RESULT_PATH = "/v1/get_result"
 _KEY_HEADER = "x-key"
+# Few idle ones: for each request, httpx looks whether each of them is still open.
+_LIMITS = httpx.Limits(max_keepalive_connections=8)
 _TIMEOUTS = httpx.Timeout(60.0, connect=10.0, pool=None)
 # The longest that one answer may take, s, however slowly it trickles in: it is asked for anew.
 _POLL, _DOWNLOAD = 15.0, 60.0
 # After a submission, other hosts may not know the task yet.
 _NOT_YET_KNOWN = 2.0
 _ATTEMPTS = 4
+# What is handed to the network at a time, bytes: of more, asyncio keeps copies.
+_PIECE = 1 << 19
+# What other keys are shorter than: they could be part of any text.
+_UNMISTAKABLE = 8
 _BEFORE_ANY_BYTE = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
     httpx.ProxyError,
 )  # fmt: skip
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """What all clients trust; read once."""
+    return httpx.create_ssl_context()
 
 
 class SampleExpired(Exception):
@@ -60,7 +71,11 @@ class Service:
         self._key = key
         # Redirects are not followed: httpx would carry the key along to another host.
         self._http = httpx.AsyncClient(
-            transport=transport, timeout=_TIMEOUTS, follow_redirects=False
+            transport=transport,
+            timeout=_TIMEOUTS,
+            limits=_LIMITS,
+            verify=_tls(),
+            follow_redirects=False,
         )
 
     async def submit(self, request: FillRequest, *, within: float) -> FillTask:
@@ -69,17 +84,24 @@ class Service:
         Raises
         ------
         fluxfill_nb.errors.ConnectionFailed
-            Nothing was sent.
+            Nothing was sent, or not all of it.
         fluxfill_nb.errors.SubmissionUnconfirmed
             No answer came within so many seconds; the request may have been taken.
         fluxfill_nb.errors.ServiceError
             The service did not take it.
         """
-        parts = await to_thread.run_sync(request.body)
+        # Encoding megapixels would hold up the loop.
+        parts = request.body() if request.is_encoded else await to_thread.run_sync(request.body)
+        sent = False
+
+        def on_last() -> None:
+            nonlocal sent
+            sent = True
+
         outgoing = self._http.build_request(
             "POST",
             self.base.join(FILL_PATH),
-            content=_streamed(parts),
+            content=_streamed(parts, on_last),
             headers={
                 **self._headers(self.base),
                 "content-type": "application/json",
@@ -88,12 +110,14 @@ class Service:
         )
         try:
             with anyio.fail_after(within):
-                response = await self._http.send(outgoing)
-        except _BEFORE_ANY_BYTE as error:
-            raise errors.ConnectionFailed(
-                f"{self.base.host} cannot be reached: {_kind(error)}. Nothing was sent."
-            ) from error
-        except (httpx.HTTPError, TimeoutError) as error:
+                response = await self._read(outgoing, follow=False)
+        # Whatever it is, as custom ways to a service may raise anything.
+        except Exception as error:
+            if not sent or isinstance(error, _BEFORE_ANY_BYTE):
+                raise errors.ConnectionFailed(
+                    f"{self.base.host} cannot be reached: {_kind(error)}. Nothing was sent that "
+                    "could be charged."
+                ) from error
             raise errors.SubmissionUnconfirmed(
                 f"The answer of {self.base.host} was lost: {_kind(error)}. The fill may have been "
                 "taken and charged, so it was not sent again; credits() tells what is left."
@@ -113,9 +137,12 @@ class Service:
         """
         async for attempt in retries.asking(within):
             with attempt:
-                response = await self._get(task, task.polling_url, seconds=_POLL)
                 try:
+                    response = await self._get(task, task.polling_url, seconds=_POLL)
                     return wire.poll_of(response, task)
+                except errors.ServiceError as error:
+                    error.task = task  # which goes on
+                    raise
                 except errors.TaskNotFound:
                     if age > _NOT_YET_KNOWN:
                         raise
@@ -132,29 +159,23 @@ class Service:
         fluxfill_nb.errors.DownloadFailed
             What arrives is no picture, or too large.
         """
-        async for attempt in retries.asking(within, _ATTEMPTS):
-            with attempt:
-                # A signed address needs no key, and must not get one.
-                response = await self._get(task, address, seconds=_DOWNLOAD, keyed=False)
-                if response.status_code in (403, 404, 410):
-                    raise SampleExpired
-                if response.status_code >= 500 or response.status_code == 429:
-                    wire.refuse(response)
-                if response.status_code != 200:
-                    raise _not_fetched(task, f"the answer has status {response.status_code}")
-                try:
-                    await to_thread.run_sync(open_image, response.content)
-                except errors.InvalidImage as error:
-                    raise _not_fetched(task, f"no whole picture came. {error}") from error
-                return response.content
+        try:
+            async for attempt in retries.asking(within, _ATTEMPTS):
+                with attempt:
+                    # A signed address needs no key, and must not get one.
+                    response = await self._get(task, address, seconds=_DOWNLOAD, keyed=False)
+                    await _check(response, task)
+                    return response.content
+        except errors.ServiceError as error:
+            raise _not_fetched(task, f"it cannot be fetched. {error}") from error
         raise AssertionError("tenacity returns or raises")
 
-    async def credits(self) -> float:
+    async def credits(self, *, within: float) -> float:
         """Ask how many credits are left."""
-        async for attempt in retries.asking(_POLL, _ATTEMPTS):
+        address = str(self.base.join("/v1/credits"))
+        async for attempt in retries.asking(within, _ATTEMPTS):
             with attempt:
-                address = str(self.base.join("/v1/credits"))
-                return wire.credits_of(await self._get(None, address, seconds=_POLL))
+                return wire.credits_of(await self._get(None, address, seconds=min(_POLL, within)))
         raise AssertionError("tenacity returns or raises")
 
     async def close(self) -> None:
@@ -165,28 +186,24 @@ class Service:
         self, task: FillTask | None, address: str, *, seconds: float, keyed: bool = True
     ) -> httpx.Response:
         """Ask once, with a limit on time and on bytes."""
-        host = ""
-        outgoing: httpx.Request | None = None
+        goes_on = (
+            ""
+            if task is None
+            else f" Task {task.id} goes on: client.wait(error.task) asks for it again."
+        )
+        url = wire.address_of(address)
+        if url is None:
+            raise errors.ConnectionFailed(f"The service gave no valid address.{goes_on}", task=task)
+        outgoing = self._http.build_request("GET", url, headers=self._headers(url) if keyed else {})
         try:
-            url = httpx.URL(address)
-            host = url.host
-            outgoing = self._http.build_request(
-                "GET", url, headers=self._headers(url) if keyed else {}
-            )
             with anyio.fail_after(seconds):
                 return await self._read(outgoing, follow=not keyed)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            goes_on = (
-                ""
-                if task is None
-                else f" Task {task.id} goes on: client.wait(error.task) asks for it again."
-            )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
             raise errors.ConnectionFailed(
-                f"No answer from {host or 'the service'}: {_kind(error)}.{goes_on}", task=task
+                f"No answer from {url.host}: {_kind(error)}.{goes_on}", task=task
             ) from error
         finally:
-            if outgoing is not None:
-                outgoing.headers.pop(_KEY_HEADER, None)
+            outgoing.headers.pop(_KEY_HEADER, None)
 
     async def _read(self, outgoing: httpx.Request, *, follow: bool) -> httpx.Response:
         response = await self._http.send(outgoing, stream=True, follow_redirects=follow)
@@ -204,22 +221,48 @@ class Service:
             await response.aclose()
         # As httpx has decoded it: the same answer, with its content at hand.
         headers = [
-            (name, value)
+            (name.encode(), self._without_key(value.encode()))
             for name, value in response.headers.items()
             if name not in ("content-encoding", "content-length", "transfer-encoding")
         ]
         return httpx.Response(
-            response.status_code, headers=headers, content=bytes(content), request=response.request
+            response.status_code,
+            headers=headers,
+            content=bytes(content) if response.is_success else self._without_key(bytes(content)),
+            request=response.request,
         )
+
+    def _without_key(self, said: bytes) -> bytes:
+        """Leave out the key, which some services repeat when they refuse it."""
+        key = self._key.get_secret_value().encode()
+        return said.replace(key, b"[key]") if len(key) >= _UNMISTAKABLE else said
 
     def _headers(self, url: httpx.URL) -> dict[str, str]:
         key = self._key.get_secret_value()
         return {_KEY_HEADER: key} if key and may_see(url, self.base) else {}
 
 
-async def _streamed(parts: tuple[bytes, ...]) -> AsyncIterator[bytes]:
+async def _streamed(parts: tuple[bytes, ...], on_last: Callable[[], None]) -> AsyncIterator[bytes]:
     for part in parts:
-        yield part
+        for start in range(0, len(part), _PIECE):
+            if part is parts[-1] and start + _PIECE >= len(part):
+                on_last()  # what was not sent to its end cannot have been taken
+            yield part[start : start + _PIECE]
+
+
+async def _check(response: httpx.Response, task: FillTask) -> None:
+    """Raise the error that the answer means unless it is a picture."""
+    code = response.status_code
+    if code >= 500 or code == 429:
+        wire.refuse(response)
+    if 400 <= code < 500 and code != 408:
+        raise SampleExpired
+    if code != 200:
+        raise _not_fetched(task, f"the answer has status {code}")
+    try:
+        await to_thread.run_sync(open_image, response.content, abandon_on_cancel=True)
+    except errors.InvalidImage as error:
+        raise _not_fetched(task, f"no whole picture came. {error}") from error
 
 
 def _not_fetched(task: FillTask, why: str) -> errors.DownloadFailed:

@@ -14,6 +14,15 @@ from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillStatus, FillTask
 
 _SHOWN = 300
+_LISTED = 10
+_LONGEST_ID = 256
+_LAST_PORT = 65535
+
+# What says how a task has ended, whatever the code of the answer.
+_ENDED = (
+    FillStatus.READY, FillStatus.REQUEST_MODERATED, FillStatus.CONTENT_MODERATED, FillStatus.ERROR,
+    FillStatus.NOT_FOUND,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,29 +46,40 @@ class Poll:
 def task_of(response: httpx.Response, request: FillRequest, result_url: str) -> FillTask:
     """Read the answer to a submission: the task, or the error that it means."""
     body = _json_object(response)
-    task_id = body.get("id")
-    named = isinstance(task_id, str) and bool(task_id)
-    # Who names a task has taken it on, whatever the code says.
-    if not named and not response.is_success:
+    task_id, polling_url = body.get("id"), body.get("polling_url")
+    # Who names a task and where to ask for it has taken it on, whatever the code says.
+    if not response.is_success and not (task_id and polling_url):
         refuse(response)
-    if not isinstance(task_id, str) or not named:
+    if not (isinstance(task_id, str) and _is_id(task_id)):
         raise errors.SubmissionUnconfirmed(
             f"{response.request.url.host} took the request ({response.status_code}) but named no "
             "task, so its picture cannot be fetched. It may have been charged, so it was not sent "
             "again."
         )
-    polling_url = body.get("polling_url")
-    if not isinstance(polling_url, str) or not polling_url:
+    address = address_of(polling_url, result_url) if polling_url else None
+    if address is None:
         # The answer to a request with a webhook has none.
-        polling_url = str(httpx.URL(result_url, params={"id": task_id}))
-    return FillTask(task_id, urljoin(result_url, polling_url), request)
+        address = httpx.URL(result_url, params={"id": task_id})
+    return FillTask(task_id, str(address), request)
+
+
+def address_of(text: object, base: str = "") -> httpx.URL | None:
+    """Return an http or https address, relative to another one or not; None if it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        url = httpx.URL(urljoin(base, text))
+    except (httpx.InvalidURL, ValueError):
+        return None
+    usable = url.scheme in ("http", "https") and url.host and (url.port or 0) <= _LAST_PORT
+    return url if usable else None
 
 
 def poll_of(response: httpx.Response, task: FillTask) -> Poll:
     """Read the answer to a poll; a task that ended without a picture raises its error."""
     body = _json_object(response)
     status = body.get("status")
-    if not isinstance(status, str):
+    if not (isinstance(status, str) and _is_of_task(response, status)):
         refuse(response)
     details = _object(body.get("details"))
     _raise_if_ended(status, task, details)
@@ -101,7 +121,7 @@ def refuse(response: httpx.Response) -> NoReturn:
             'work on with fluxfill_nb.connect("local").',
             response=response,
         )
-    if code == 403:
+    if code in (401, 403):
         raise errors.NotAuthenticated(
             f"{host} does not accept the API key ({said}). Set the environment variable "
             "BFL_API_KEY, give api_key=, or call fluxfill_nb.login().",
@@ -139,8 +159,8 @@ def _raise_if_ended(status: str, task: FillTask, details: dict[str, Any]) -> Non
             else errors.ContentModerated
         )
         raise kind(
-            f"{status} ({', '.join(reasons) or 'no reason given'}). It cost nothing. Rephrase the "
-            "prompt, or raise safety_tolerance (0 to 6).",
+            f"{status} ({', '.join(reasons)[:_SHOWN] or 'no reason given'}). It cost nothing. "
+            "Rephrase the prompt, or raise safety_tolerance (0 to 6).",
             task=task,
             reasons=reasons,
         )
@@ -153,6 +173,18 @@ def _raise_if_ended(status: str, task: FillTask, details: dict[str, Any]) -> Non
             "Ask at the polling_url that came with it.",
             task=task,
         )
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_ID and text.isprintable()
+
+
+def _is_of_task(response: httpx.Response, status: str) -> bool:
+    """Whether a status is a task's; answers of failing services and gateways have others."""
+    if response.is_success or status in _ENDED:
+        return True
+    # Not while the service asks to be left alone.
+    return response.status_code in (404, 422) and status in list(FillStatus)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -181,12 +213,11 @@ def _said(response: httpx.Response) -> str:
     if isinstance(detail, str):
         return detail[:_SHOWN]
     problems = detail if isinstance(detail, list) else []
-    return (
-        "; ".join(
-            f"{'.'.join(str(part) for part in problem.get('loc', ()) if part != 'body')}: "
-            f"{str(problem.get('msg', 'not valid'))[:_SHOWN]}"
-            for problem in problems
-            if isinstance(problem, dict)
-        )
-        or "no reason given"
-    )
+    listed = "; ".join(_problem(problem) for problem in problems[:_LISTED] if _object(problem))
+    return listed or "no reason given"
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    where = problem.get("loc")
+    parts = [str(part) for part in where if part != "body"] if isinstance(where, list) else []
+    return f"{'.'.join(parts)[:_SHOWN]}: {str(problem.get('msg', 'not valid'))[:_SHOWN]}"
