@@ -37,8 +37,6 @@ OnProgress: TypeAlias = Callable[[FillProgress], object]
 """What is told how far a fill is. Called on the client's event loop: it should be quick."""
 
 _log = logging.getLogger(__name__)
-# Quiet unless the user's program listens.
-logging.getLogger("fluxfill_nb").addHandler(logging.NullHandler())
 
 # How long a task keeps its place though nobody waits for it: it goes on at the service.
 _LEFT_ALONE = 15.0
