@@ -11,9 +11,10 @@ from ..mask import MaskSource
 from ..options import FillKeywords
 from ..request import FillRequest
 from ..result import FillResult, FillTask
-from .core import HOSTED_URL, AsyncFluxFill, OnProgress
+from .core import HOSTED_URL, AsyncFluxFill
 from .places import MOST
 from .portal import run
+from .progress import OnProgress
 
 if TYPE_CHECKING:
     from .receiver import Receiver

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 import anyio
 import httpx
 from anyio import to_thread
-from PIL import Image
 
 from .. import errors
-from ..images import ImageSource, Picture, decode_base64
+from ..images import ImageSource
 from ..mask import MaskSource
 from ..options import FillKeywords
 from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
-from ..result import FillProgress, FillResult, FillTask
+from ..result import FillResult, FillTask
 from . import retries, wire
 from .doorbell import Doorbell
 from .heartbeat import awake, to_its_end
 from .keys import is_hosted, key_for
 from .places import MOST, Place, Places
+from .progress import OnProgress, tell
 from .schedule import Schedule
 from .service import SampleExpired, Service
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 HOSTED_URL = "https://api.bfl.ai"
 """The hosted service's global address."""
-
-OnProgress: TypeAlias = Callable[[FillProgress], object]
-"""What is told how far a fill is. Called on the client's event loop: it should be quick."""
 
 _log = logging.getLogger(__name__)
 
@@ -390,7 +386,7 @@ class AsyncFluxFill:
                 looks, age = looks + 1, time.monotonic() - born
                 _log.debug("Task %s: %s", task.id, poll.status, extra={"task": task.id})
                 if on_progress is not None:
-                    await _tell(on_progress, task, poll)
+                    await tell(on_progress, task, poll, age=age)
                 if poll.is_ready:
                     if watched or looks > 1:  # else nobody knows since when
                         self._schedule.learn(age, looks=looks)
@@ -439,24 +435,3 @@ def _left(give_up: float) -> float:
 def _age(task: FillTask) -> float:
     """How long ago a task was submitted, s; another machine's clock may be ahead of this one's."""
     return max(0.0, (datetime.now(UTC) - task.submitted).total_seconds())
-
-
-async def _tell(on_progress: OnProgress, task: FillTask, poll: wire.Poll) -> None:
-    """Call back; what goes wrong there is for the log, and must not lose the picture."""
-    try:
-        preview = await to_thread.run_sync(_preview, poll.preview, abandon_on_cancel=True)
-        on_progress(FillProgress(task, poll.status, _age(task), poll.fraction, preview))
-    except Exception:
-        _log.exception("Task %s: the progress callback failed", task.id, extra={"task": task.id})
-
-
-def _preview(shown: object) -> Image.Image | None:
-    """Read a preview if it is Base64 of a picture, alone or under "image"; else None."""
-    text = shown.get("image") if isinstance(shown, dict) else shown
-    if not isinstance(text, str):
-        return None
-    try:
-        # Decoded first: a text that is no Base64 would be taken for a path.
-        return Picture.open(decode_base64(text) or b"").rgb
-    except errors.InvalidImage:
-        return None
