@@ -217,9 +217,7 @@ class Mask:
         first = np.asarray(strokes[0], dtype=object) if len(strokes) else np.empty(0)
         several: Iterable[Points] = strokes if first.ndim == 2 else [strokes]  # type: ignore[list-item, assignment]
         for stroke in several:
-            points = _checked_points(stroke)
-            for start, stop in zip(points, points[1:] if len(points) > 1 else points, strict=False):
-                morphology.paint_capsule(array, start, stop, radius)
+            morphology.paint_stroke(array, _checked_points(stroke), radius)
         return cls._of(array)
 
     @classmethod
