@@ -1,0 +1,80 @@
+"""The dimensions of a sweep's results, as views show them: names, and values as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .wording import shown
+
+if TYPE_CHECKING:
+    from .sweep import Point
+    from .sweep_result import SweepResult
+
+# Longer values are read more easily beside a row than above a column, characters.
+_WORDY = 16
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """An axis of a sweep, or several that go together, and the values that are there.
+
+    Attributes
+    ----------
+    names
+        Of the axes, one or several.
+    values
+        For each position the value of each.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __str__(self) -> str:
+        return " and ".join(self.names)
+
+    def header(self, position: int) -> str:
+        """Return ``name = value`` for a position."""
+        pairs = zip(self.names, self.values[position], strict=True)
+        return ", ".join(f"{name} = {value_text(value)}" for name, value in pairs)
+
+    def text(self, position: int) -> str:
+        """Return the value at a position, without the name."""
+        return ", ".join(map(value_text, self.values[position]))
+
+    def at(self, point: Point) -> int:
+        """Return the position of a point."""
+        return self.values.index(tuple(point.labels[name] for name in self.names))
+
+    @property
+    def is_wordy(self) -> bool:
+        """Whether its values are long texts, or pictures, which belong beside rows."""
+        texts = map(self.text, range(len(self)))
+        return not {"image", "mask"}.isdisjoint(self.names) or max(map(len, texts)) > _WORDY
+
+
+def dimensions_of(runs: SweepResult) -> tuple[Dimension, ...]:
+    """Return the dimensions of a sweep, with the values that its points have."""
+    dimensions = []
+    for names in runs.sweep.dimensions:
+        there = {tuple(point.labels[name] for name in names) for point in runs.sweep.points}
+        order = runs.sweep.axes[names[0]]
+        # Zipped axes are in step, so that the first one's order is that of all.
+        values = sorted(there, key=lambda value: order.index(value[0]))
+        dimensions.append(Dimension(names, tuple(values)))
+    return tuple(dimensions)
+
+
+def value_text(value: Any) -> str:
+    """Return a label as people write it.
+
+    Examples
+    --------
+    >>> from fluxfill_nb.dimensions import value_text
+    >>> value_text(30.0), value_text("")
+    ('30', '""')
+    """
+    return " ".join(shown(value).split()) or '""'
