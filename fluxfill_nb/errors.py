@@ -17,14 +17,17 @@
     │   └── UnexpectedAnswer            an answer that the contract does not know
     ├── ConnectionFailed                no answer at all; carries ``task`` if one was known
     │   └── SubmissionUnconfirmed       the request may have been taken, and charged
-    └── TaskError                       no picture of a task; carries ``task``
-        ├── TaskModerated
-        │   ├── RequestModerated        the prompt or the picture was refused
-        │   └── ContentModerated        what was made was refused
-        ├── DownloadFailed              ready and paid for, but the picture did not arrive whole
-        ├── TaskFailed                  the service's engine failed
-        ├── TaskNotFound                unknown there: another region, or too old
-        └── TaskTimeout                 not ready within the client's deadline; still resumable
+    ├── TaskError                       no picture of a task; carries ``task``
+    │   ├── TaskModerated
+    │   │   ├── RequestModerated        the prompt or the picture was refused
+    │   │   └── ContentModerated        what was made was refused
+    │   ├── DownloadFailed              ready and paid for, but the picture did not arrive whole
+    │   ├── TaskFailed                  the service's engine failed
+    │   ├── TaskNotFound                unknown there: another region, or too old
+    │   └── TaskTimeout                 not ready within the client's deadline; still resumable
+    ├── StoreError                      the store cannot be written; carries ``result`` if any
+    ├── BudgetReached                   the next fill would cost more than was allowed
+    └── RunStopped                      a single fill was cancelled before its picture came
 
 Messages say what was wrong, which value, and what to do. Keys, Base64 and signed URLs are never
 part of one.
@@ -37,9 +40,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx
 
-    from .result import FillTask
+    from .result import FillResult, FillTask
 
 __all__ = [
+    "BudgetReached",
     "ConnectionFailed",
     "ContentModerated",
     "DownloadFailed",
@@ -54,8 +58,10 @@ __all__ = [
     "NotAuthenticated",
     "RequestModerated",
     "RequestRejected",
+    "RunStopped",
     "ServiceError",
     "ServiceUnavailable",
+    "StoreError",
     "SubmissionUnconfirmed",
     "TaskError",
     "TaskFailed",
@@ -230,3 +236,25 @@ class TaskNotFound(TaskError):
 
 class TaskTimeout(TaskError):
     """The picture was not ready before the deadline; the task can be waited for again."""
+
+
+class StoreError(FluxFillError):
+    """The store cannot be written: the disk is full, or the folder not one's own.
+
+    Attributes
+    ----------
+    result
+        A picture that was paid for and could not be kept; None if nothing was lost.
+    """
+
+    def __init__(self, message: str, *, result: FillResult | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class BudgetReached(FluxFillError):
+    """The next fill would cost more than was allowed; it was not sent."""
+
+
+class RunStopped(FluxFillError):
+    """A fill was cancelled before its picture came; what was sent can be had by ``resume()``."""

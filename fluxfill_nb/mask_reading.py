@@ -48,19 +48,22 @@ def from_picture(source: ImageSource) -> npt.NDArray[np.uint8]:
     """
     try:
         image, _ = read(source)
-        picture = to_rgb(image)
+        # Most masks are grey: they need no copies of three channels.
+        is_grey = image.mode in ("1", "L") and not image.has_transparency_data
+        picture = image if is_grey else to_rgb(image)
     except InvalidImage as error:
         raise InvalidMask(f"As a mask: {error}") from error
-    rgb = np.asarray(picture.convert("RGB"))
-    grey = np.asarray(picture.convert("RGB").convert("L"))
-    if picture.mode == "RGBA":
-        # Alpha comes first: white strokes on transparent are often white throughout, or black
-        # where they are transparent, and only alpha tells.
-        alpha = np.asarray(picture.getchannel("A"))
-        _refuse_cut_out(rgb, alpha)
-        rgb = rgb[alpha >= FILLED]
-        grey = (grey.astype(np.uint16) * alpha // 255).astype(np.uint8)
-    _refuse_colours(rgb)
+    grey = np.asarray(picture.convert("L"))
+    if not is_grey:
+        rgb = np.asarray(picture.convert("RGB"))
+        if picture.mode == "RGBA":
+            # Alpha comes first: white strokes on transparent are often white throughout, or black
+            # where they are transparent, and only alpha tells.
+            alpha = np.asarray(picture.getchannel("A"))
+            _refuse_cut_out(rgb, alpha)
+            rgb = rgb[alpha >= FILLED]
+            grey = (grey.astype(np.uint16) * alpha // 255).astype(np.uint8)
+        _refuse_colours(rgb)
     if image.format in ("JPEG", "WEBP"):
         snapped = np.where(grey >= 255 - _LOSSY_NOISE, 255, grey)
         grey = np.where(grey <= _LOSSY_NOISE, 0, snapped).astype(np.uint8)

@@ -27,6 +27,11 @@ _SOFTWARE = f"fluxfill_nb {__version__}"
 _ASCII = b"ASCII\0\0\0"
 # JPEG keeps EXIF in one segment of 64 KiB; this leaves room for what stands around the text.
 _JPEG_TEXT = 65_000
+_PNG_START, _JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
+# What segments of a JPEG begin with: EXIF, and a comment of ours.
+_EXIF, _COMMENT = b"Exif\0\0", f"{KEY} ".encode()
+# Their markers: header, EXIF, comment, and where the pixels begin.
+_JFIF_MARKER, _EXIF_MARKER, _COMMENT_MARKER, _SCAN_MARKER = 0xE0, 0xE1, 0xFE, 0xDA
 # What hostile or damaged files make Pillow and json raise.
 _READING_ERRORS = (
     OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError,
@@ -76,10 +81,7 @@ def write(
         chunks.add_text(KEY, text)
         arguments["pnginfo"] = chunks
     else:
-        exif = Image.Exif()
-        exif[ExifTags.Base.Software] = _SOFTWARE
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _ASCII + text.encode("ascii")
-        arguments |= {"exif": exif, "quality": int(quality)}
+        arguments |= {"exif": _exif(text), "quality": int(quality)}
     buffer = io.BytesIO()
     try:
         image.save(buffer, kind, **arguments)
@@ -92,8 +94,47 @@ def write(
     return path
 
 
+def embed(file: bytes, origin: dict[str, Any]) -> bytes:
+    """Return a JPEG or PNG file with its origin put in; every other byte stays as it is.
+
+    An origin that was put in before gives way.
+
+    Parameters
+    ----------
+    file
+        A whole file.
+    origin
+        Anything that JSON can hold. Nothing secret.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidImage
+        It is another kind of file, or the origin is too long for a JPEG.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> from fluxfill_nb import provenance
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (64, 48)).save(file, "PNG")
+    >>> told = provenance.embed(file.getvalue(), {"service": "example"})
+    >>> Image.open(io.BytesIO(told)).text["fluxfill_nb"]
+    '{"service": "example"}'
+    """
+    text = json.dumps(origin)
+    try:
+        if file.startswith(_PNG_START):
+            return _into_png(file, text)
+        if file.startswith(_JPEG_START):
+            return _into_jpeg(file, text)
+    except (struct.error, IndexError):
+        raise InvalidImage("The file is cut off or damaged.") from None
+    raise InvalidImage(f"The file is neither JPEG nor PNG: it begins with {file[:8]!r}.")
+
+
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a picture that `write` saved says of its origin.
+    """Return what a picture that `write` saved, or `embed` made, says of its origin.
 
     Raises
     ------
@@ -104,6 +145,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with Image.open(path, formats=tuple(set(FORMATS.values()))) as image:
             text: Any = image.info.get(KEY) or getattr(image, "text", {}).get(KEY)
+            for kind, comment in getattr(image, "applist", []):
+                if kind == "COM" and comment.startswith(_COMMENT):
+                    text = comment.removeprefix(_COMMENT)
             comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
         if text is None and isinstance(comment, bytes):
             text = comment.removeprefix(_ASCII).decode("ascii")
@@ -121,6 +165,54 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     raise InvalidImage(
         f"{name!r} does not say how it was made: its task came from elsewhere, without the request."
     )
+
+
+def _exif(text: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Software] = _SOFTWARE
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _ASCII + text.encode("ascii")
+    return exif
+
+
+def _into_jpeg(file: bytes, text: str) -> bytes:
+    """Put a segment with the text behind the header, and take an earlier one out."""
+    if len(text) > _JPEG_TEXT:
+        raise InvalidImage(f"JPEG cannot hold so long a prompt ({len(text)} bytes). Save as PNG.")
+    position, kept, others = len(_JPEG_START), [], False
+    while file[position + 1] != _SCAN_MARKER:
+        (length,) = struct.unpack_from(">H", file, position + 2)
+        stop = position + 2 + length
+        content = file[position + 4 : stop]
+        if file[position] != 0xFF or stop > len(file):
+            raise IndexError
+        ours = content.startswith((_COMMENT, _EXIF)) and f"{KEY} ".encode() in content
+        if not ours:
+            kept.append(file[position:stop])
+            others |= content.startswith(_EXIF)
+        position = stop
+    # Readers take the first EXIF for the only one: where there is one, it stays so.
+    marker = _COMMENT_MARKER if others else _EXIF_MARKER
+    payload = _COMMENT + text.encode("ascii") if others else _exif(text).tobytes()
+    segment = struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+    first = 1 if kept and kept[0][1] == _JFIF_MARKER else 0
+    return b"".join([_JPEG_START, *kept[:first], segment, *kept[first:], file[position:]])
+
+
+def _into_png(file: bytes, text: str) -> bytes:
+    """Put a chunk with the text behind the header, and take an earlier one out."""
+    content = b"tEXt" + f"{KEY}\0{text}".encode("ascii")
+    chunk = struct.pack(">I", len(content) - 4) + content
+    chunk += struct.pack(">I", zlib.crc32(content))
+    position, kept = len(_PNG_START), []
+    while (kind := file[position + 4 : position + 8]) != b"IDAT":
+        (length,) = struct.unpack_from(">I", file, position)
+        stop = position + 12 + length
+        if stop > len(file):
+            raise IndexError
+        if not (kind == b"tEXt" and file[position + 8 : stop].startswith(f"{KEY}\0".encode())):
+            kept.append(file[position:stop])
+        position = stop
+    return b"".join([_PNG_START, *kept[:1], chunk, *kept[1:], file[position:]])
 
 
 def _check(origin: dict[str, Any]) -> None:

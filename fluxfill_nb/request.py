@@ -30,6 +30,9 @@ USD_PER_CREDIT = 0.01
 """What one of the hosted service's credits costs."""
 
 _PREVIEW_SIDE = 640
+# The longest part of a body, bytes. Of more at a time, the network keeps copies; of less, each part
+# costs more than its bytes.
+_LONGEST_PART = 1 << 20
 
 
 class _Content:
@@ -39,7 +42,7 @@ class _Content:
         self.picture = picture
         self.mask = mask
         self._lock = threading.Lock()
-        self._tail: bytes | None = None
+        self._tail: tuple[bytes, ...] | None = None
 
     @classmethod
     def of(cls, image: ImageSource | Picture, mask: MaskSource | None) -> Self:
@@ -66,13 +69,16 @@ class _Content:
     def sent_mask(self) -> Mask:
         return self.mask.threshold()
 
+    @cached_property
+    def sent_mask_digest(self) -> str:
+        return self.sent_mask.digest
+
     @property
-    def tail(self) -> bytes:
+    def tail(self) -> tuple[bytes, ...]:
         with self._lock:  # two dozen threads may ask at once
             if self._tail is None:
-                image = base64.b64encode(self.picture.encoded)
                 mask = base64.b64encode(self.mask.to_png())
-                self._tail = b"".join((b', "image": "', image, b'", "mask": "', mask, b'"}'))
+                self._tail = (*_in_base64(self.picture.encoded), b'", "mask": "' + mask + b'"}')
         return self._tail
 
     @property
@@ -242,22 +248,22 @@ class FillRequest(FillOptions):
         content = {
             "endpoint": FILL_PATH,
             "image": self._content.picture.digest,
-            "mask": self._content.sent_mask.digest,
+            "mask": self._content.sent_mask_digest,
             **settings,
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def body(self) -> tuple[bytes, bytes]:
-        """Return the JSON body to send, in two parts: the settings, and picture and mask.
+    def body(self) -> tuple[bytes, ...]:
+        """Return the JSON body to send, in parts: first the settings, then picture and mask.
 
-        The second part, megabytes of Base64, is made once and shared by all requests that
+        All but the first, megabytes of Base64, are made once and shared by all requests that
         `replace` makes. What is None is left out: it means the service's default.
         """
         settings: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         if self.webhook_secret is not None:
             settings["webhook_secret"] = self.webhook_secret.get_secret_value()
-        return json.dumps(settings).encode()[:-1], self._content.tail
+        return json.dumps(settings).encode()[:-1] + b', "image": "', *self._content.tail
 
     @property
     def is_encoded(self) -> bool:
@@ -286,6 +292,13 @@ class FillRequest(FillOptions):
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+def _in_base64(data: bytes) -> Iterator[bytes]:
+    """Encode in parts; each but the last comes of whole groups of 3 bytes, so that they join."""
+    view, step = memoryview(data), _LONGEST_PART // 4 * 3
+    for start in range(0, len(data), step):
+        yield base64.b64encode(view[start : start + step])
 
 
 class _Plain(str):

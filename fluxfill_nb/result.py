@@ -42,7 +42,7 @@ class FillStatus(StrEnum):
     NOT_FOUND = "Task not found"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FillTask:
     """A fill that the service has accepted; enough to fetch the picture from another process.
 
@@ -66,8 +66,16 @@ class FillTask:
 
     id: str
     polling_url: str
-    request: FillRequest | None = field(default=None, compare=False)
-    submitted: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    request: FillRequest | None = None
+    submitted: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FillTask):
+            return NotImplemented
+        return (self.id, self.polling_url) == (other.id, other.polling_url)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.polling_url))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +101,25 @@ class FillProgress:
     elapsed: float
     fraction: float | None = None
     preview: Image.Image | None = None
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """Where a result's picture lies on disk.
+
+    Attributes
+    ----------
+    path
+        The file, as the service sent it, with its origin inside.
+    size
+        Its (width, height), px; known without opening it.
+    thumbs
+        A folder in which small copies of it may be kept, named ``path.stem`` and more.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    thumbs: Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +172,19 @@ class FillResult:
         """What was asked for; None if the task came from elsewhere without it."""
         return self.task.request
 
+    @property
+    def file(self) -> PictureFile | None:
+        """Where the picture lies on disk; None if it is in no store."""
+        return None
+
+    @property
+    def key(self) -> str:
+        """What ratings know the picture by: its request, or else its task.
+
+        In a store, each picture has its own.
+        """
+        return self.task.id if self.request is None else self.request.key
+
     @cached_property
     def raw(self) -> Image.Image:
         """The picture as the service made it, mode RGB; treat it as read-only.
@@ -166,7 +206,7 @@ class FillResult:
     @property
     def is_resampled(self) -> bool:
         """Whether the service sent another size than the original's, so that blending resamples."""
-        return self.request is not None and self.raw.size != self.request.image.size
+        return self.request is not None and self._size != self.request.image.size
 
     def composited(self, feather: float | None = None) -> Image.Image:
         """Return the original picture with the fill inside the mask only.
@@ -205,7 +245,7 @@ class FillResult:
         if filled.size != original.size:
             filled = filled.resize(original.size, Image.Resampling.LANCZOS)
         out = original.copy()
-        out.paste(filled, mask=Image.fromarray(_fade_in(mask.array, feather)))
+        out.paste(filled, mask=Image.fromarray(fade_in(mask.array, feather)))
         return out
 
     def triptych(self, *, height: int = 360) -> Image.Image:
@@ -283,15 +323,21 @@ class FillResult:
             }
         return origin
 
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Of the picture as the service made it."""
+        return self.raw.size
+
     def __repr__(self) -> str:
-        width, height = self.raw.size
+        width, height = self._size
         return f"<FillResult {width} x {height}, {self._caption(', ')}>"
 
     def _caption(self, separator: str = "  ·  ") -> str:
         parts = [] if self.seed is None else [f"seed {self.seed}"]
         parts.append(self.service)
         if self.is_resampled:
-            parts.append(f"resampled from {self.raw.width} x {self.raw.height}")
+            width, height = self._size
+            parts.append(f"resampled from {width} x {height}")
         if self.price is not None:
             parts.append(f"${self.price:.2f}" if self.price else "free")
         return separator.join(parts)
@@ -302,7 +348,7 @@ class FillResult:
         return buffer.getvalue()
 
 
-def _fade_in(mask: np.ndarray[Any, np.dtype[np.uint8]], feather: float) -> Any:
+def fade_in(mask: np.ndarray[Any, np.dtype[np.uint8]], feather: float) -> Any:
     """How much of the fill shows, 0 to 255: the mask's values, rising from the rim inwards."""
     reach = round(min(feather, *mask.shape))
     if reach == 0:

@@ -7,7 +7,6 @@ import copy
 import io
 import math
 import pickle
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path

@@ -7,6 +7,7 @@ import copy
 import io
 import itertools
 import json
+import operator
 import os
 import pickle
 import subprocess
@@ -206,10 +207,21 @@ def test_any_prompt_arrives(prompt: str) -> None:
 
 
 def test_replaced_settings_share_the_encoded_pictures() -> None:
-    tail = REQUEST.body()[1]
-    assert REQUEST.body()[1] is tail
-    assert all(REQUEST.replace(seed=seed).body()[1] is tail for seed in range(3))
-    assert REQUEST.replace(seed=4).replace(steps=20, prompt="").body()[1] is tail
+    tail = REQUEST.body()[1:]
+    for request in (REQUEST, REQUEST.replace(seed=4), REQUEST.replace(seed=4).replace(prompt="")):
+        assert all(map(operator.is_, request.body()[1:], tail))
+
+
+def test_long_bodies_come_in_parts_that_join() -> None:
+    size = (900, 800)
+    picture = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    )
+    file = encoded(picture)
+    request = ff.FillRequest(file, ff.Mask.full(size))
+    assert len(request.body()) > 4
+    assert max(map(len, request.body())) <= 1 << 20
+    assert base64.b64decode(sent(request)["image"], validate=True) == file
 
 
 @pytest.mark.parametrize("change", [{"mask": ~MASK}, {"image": FLIPPED}])
@@ -218,7 +230,7 @@ def test_another_picture_or_mask_is_encoded_anew(change: dict[str, Any]) -> None
     assert changed.options == REQUEST.options
     (kept,) = {"image", "mask"} - set(change)
     assert sent(changed)[kept] == sent(REQUEST)[kept]
-    assert changed.body()[1] != REQUEST.body()[1]
+    assert changed.body()[1:] != REQUEST.body()[1:]
 
 
 def test_a_replaced_mask_keeps_the_pictures_file() -> None:

@@ -299,10 +299,20 @@ def test_a_result_is_frozen(name: str) -> None:
         setattr(result_of(), name, None)
 
 
+def test_in_memory_it_is_no_file_and_known_by_its_request() -> None:
+    result = result_of()
+    assert result.file is None
+    assert result.request is not None
+    assert result.key == result.request.key
+    assert resumed().key == "4f2a"
+
+
 def test_tasks_are_the_same_by_id_and_address() -> None:
     bare = ff.FillTask("4f2a", POLLING_URL)
     assert result_of().task == bare
     assert bare != ff.FillTask("4f2b", POLLING_URL)
+    assert bare != "4f2a"
+    assert len({bare, result_of().task, ff.FillTask("4f2a", "https://example.org/")}) == 2
     assert bare.submitted.tzinfo is UTC
 
 
