@@ -1,4 +1,4 @@
-"""The command line: ``python -m fluxfill_nb fill``, ``serve`` and ``webhook``."""
+"""The command line: ``python -m fluxfill_nb fill``, ``runs``, ``serve`` and ``webhook``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from .version import __version__
 _SECRET_VARIABLE = "FLUXFILL_WEBHOOK_SECRET"
 # How often new calls are looked for, s.
 _LOOK = 0.2
+# Where `fill` keeps what it makes, and `runs` looks for it.
+_STORE = "runs"
+_LONGEST_PROMPT = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fill(commands)
+    _add_runs(commands)
     _add_serve(commands)
     _add_webhook(commands)
     return parser
@@ -68,6 +72,12 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument("--service", help="'hosted', 'local' or an address (default: see above)")
     fill.add_argument(
         "--feather", type=float, metavar="PX", help="how far the fill fades in from the rim"
+    )
+    fill.add_argument(
+        "--store",
+        metavar="FOLDER",
+        default=_STORE,
+        help="what is there is not paid for again; '' keeps nothing (default: %(default)s)",
     )
     fill.add_argument("--raw", action="store_true", help="save what the service made, not blended")
     settings = fill.add_argument_group("settings")
@@ -97,7 +107,7 @@ def _fill(options: argparse.Namespace) -> None:
     given = {name: value for name, value in vars(options).items() if name in FillOptions.names()}
     mask = None if options.mask == "alpha" else Mask(Path(options.mask))
     request = FillRequest(options.picture, mask, **given)
-    with connect(options.service) as client:
+    with connect(options.service, store=options.store or None) as client:
         print(f"{client.service}: filling {_share(request)} …", flush=True)
         result = client.fill(request)
         result.save(options.output, feather=options.feather, raw=options.raw)
@@ -109,6 +119,47 @@ def _share(request: FillRequest) -> str:
     """Say in a few words what is filled."""
     width, height = request.image.size
     return f"{request.mask.coverage:.1%} of {width} x {height} px".replace("%", " %")
+
+
+def _add_runs(commands: Any) -> None:
+    runs = commands.add_parser(
+        "runs",
+        help="list what was sent, and what came of it",
+        description="List what a store holds, the latest last.",
+    )
+    runs.add_argument("folder", metavar="FOLDER", nargs="?", default=_STORE, type=Path)
+    runs.add_argument("--prompt", help="only those whose prompt has this in it")
+    runs.add_argument("--last", type=int, metavar="N", help="only the last N")
+    runs.set_defaults(run=_runs)
+
+
+def _runs(options: argparse.Namespace) -> None:
+    from .store import RunStore
+
+    if not options.folder.is_dir():
+        raise errors.InvalidOption(f"There is no folder {str(options.folder)!r}.")
+    if options.last is not None and options.last < 1:
+        raise errors.InvalidOption(f"--last is {options.last}: it must be 1 or more.")
+    store = RunStore(options.folder)
+    wanted = (options.prompt or "").lower()
+    rows = [row for row in store.table() if wanted in (row["prompt"] or "").lower()]
+    for row in rows[-(options.last or 0) :]:
+        print(_line(row))
+    spent = sum(row["price"] or 0.0 for row in rows)
+    print(f"{store}, ${spent:.2f} spent" + (f" on these {len(rows)}" if wanted else ""))
+    for problem in store.problems:
+        print(f"problem: {problem}", file=sys.stderr)
+
+
+def _line(row: dict[str, Any]) -> str:
+    prompt = " ".join((row["prompt"] or "").split())
+    if len(prompt) > _LONGEST_PROMPT:
+        prompt = prompt[: _LONGEST_PROMPT - 1] + "…"
+    stars = " " + "*" * row["stars"] if row["stars"] else ""
+    settings = f"seed {row['seed']}, guidance {row['guidance']:g}, steps {row['steps']}"
+    what = row["picture"] or row["reason"] or ""
+    when = row["when"].astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{when}  {row['state']:<11}  {prompt!r} ({settings}){stars}  {what}"
 
 
 def _add_serve(commands: Any) -> None:

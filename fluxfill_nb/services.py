@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from .client import HOSTED_URL, FluxFill, hosted_key
+from .client import HOSTED_URL, FluxFill, StoreSource, hosted_key
 from .engines import Engine
 from .errors import InvalidOption
 from .server import LocalServer
@@ -22,6 +22,7 @@ def connect(
     *,
     engine: str | Engine = "patches",
     api_key: str | None = None,
+    store: StoreSource = "runs",
     max_active: int = 24,
     timeout: float = 300.0,
     webhooks: Receiver | None = None,
@@ -40,6 +41,10 @@ def connect(
         itself, or any `fluxfill_nb.engines.Engine`.
     api_key
         For the hosted service (default: BFL_API_KEY), or for the address.
+    store
+        Where all that is sent and all that comes back is kept: a folder, or a
+        `fluxfill_nb.RunStore`. What is there is returned from there, and not paid for again. None:
+        nothing is kept.
     max_active
         How many fills run at once.
     timeout
@@ -66,6 +71,7 @@ def connect(
         server = LocalServer(engine, max_active=max_active)
         return FluxFill(
             base_url=server.url,
+            store=store,
             max_active=max_active,
             timeout=timeout,
             transport=_OwnServer(server),
@@ -78,7 +84,12 @@ def connect(
     elif not service.startswith(("http://", "https://")):
         raise InvalidOption(f"There is no service {service!r}: it must be {_SERVICES}.")
     return FluxFill(
-        api_key, base_url=service, max_active=max_active, timeout=timeout, webhooks=webhooks
+        api_key,
+        base_url=service,
+        store=store,
+        max_active=max_active,
+        timeout=timeout,
+        webhooks=webhooks,
     )
 
 

@@ -143,12 +143,12 @@ def test_fills_over_a_socket(picture, mask):
 def test_fills_in_process_give_the_same_bytes_as_over_a_socket(request_):
     with ff.LocalServer() as server, ff.FluxFill(base_url=server.url) as client:
         over_socket = client.fill(request_)
-    with ff.connect("local") as client:
+    with ff.connect("local", store=None) as client:
         assert client.fill(request_).encoded == over_socket.encoded
 
 
 def test_a_seed_that_was_not_given_is_reported_and_repeats_the_picture(picture, mask):
-    with ff.connect("local") as client:
+    with ff.connect("local", store=None) as client:
         first = client.fill(picture, mask, steps=15)
         assert client.fill(picture, mask, steps=15, seed=first.seed).encoded == first.encoded
 
@@ -451,7 +451,7 @@ def test_the_awaited_client_gives_the_same_picture(request_):
             return results, await client.credits()
 
     (one, two), left = asyncio.run(main())
-    with ff.connect("local") as client:
+    with ff.connect("local", store=None) as client:
         assert client.fill(request_, seed=1).encoded == one.encoded != two.encoded
     assert left == 0.0
 

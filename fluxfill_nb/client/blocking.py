@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, Self, Unpack
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack, overload
 
 import httpx
 
@@ -11,10 +12,16 @@ from ..mask import MaskSource
 from ..options import FillKeywords
 from ..request import FillRequest
 from ..result import FillResult, FillTask
-from .core import HOSTED_URL, AsyncFluxFill
+from ..store import RunStore
+from ..sweep import Sweep
+from ..sweep_result import SweepResult
+from . import conductor
+from .collected import Collected
+from .core import HOSTED_URL, AsyncFluxFill, StoreSource
 from .places import MOST
-from .portal import run
+from .portal import begin, run
 from .progress import OnProgress
+from .run import OnResult, Run
 
 if TYPE_CHECKING:
     from .receiver import Receiver
@@ -33,6 +40,9 @@ class FluxFill:
         addresses of the hosted service only.
     base_url
         Address of the service.
+    store
+        Where all that is sent and all that comes back is kept, a `fluxfill_nb.RunStore` or the
+        folder of one: what is there is not paid for again. None: nothing is kept.
     max_active
         How many fills run at once; the hosted service allows 24 a key.
     timeout
@@ -68,6 +78,7 @@ class FluxFill:
         api_key: str | None = None,
         *,
         base_url: str = HOSTED_URL,
+        store: StoreSource = None,
         max_active: int = MOST,
         timeout: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -78,6 +89,7 @@ class FluxFill:
         self._awaited = AsyncFluxFill(
             api_key,
             base_url=base_url,
+            store=store,
             max_active=max_active,
             timeout=timeout,
             transport=transport,
@@ -92,6 +104,11 @@ class FluxFill:
         return self._awaited.service
 
     @property
+    def store(self) -> RunStore | None:
+        """Where things are kept; None: nowhere."""
+        return self._awaited.store
+
+    @property
     def unfinished(self) -> tuple[FillTask, ...]:
         """The tasks that were submitted through this client and whose picture is not here yet."""
         return self._awaited.unfinished
@@ -103,6 +120,8 @@ class FluxFill:
         prompt: str | None = "",
         *,
         on_progress: OnProgress | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
         **options: Unpack[FillKeywords],
     ) -> FillResult:
         """Fill what the mask marks, and wait for the picture; see `AsyncFluxFill.fill`.
@@ -118,11 +137,19 @@ class FluxFill:
         on_progress
             Called with a `fluxfill_nb.result.FillProgress` after each look at the task, in the
             client's thread: it should be quick, and neither print nor display.
+        reuse
+            Whether the store's picture of the same request will do. None: if it would come out the
+            same again (a seed, no prompt upsampling). True: any. False: a new one is made.
+        retry
+            Whether to send what may have been paid for without anything to show for it: kinds of
+            ends, ``"unconfirmed"`` and ``"expired"``, or True for both.
         **options
             ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
         """
         return run(
-            lambda: self._awaited.fill(image, mask, prompt, on_progress=on_progress, **options)
+            lambda: self._awaited.fill(
+                image, mask, prompt, on_progress=on_progress, reuse=reuse, retry=retry, **options
+            )
         )
 
     def submit(self, request: FillRequest) -> FillTask:
@@ -133,16 +160,79 @@ class FluxFill:
         """Wait until a task's picture is ready, and fetch it; see `AsyncFluxFill.wait`."""
         return run(lambda: self._awaited.wait(task, on_progress=on_progress))
 
-    def resume(self) -> list[FillResult]:
-        """Wait for everything in ``unfinished``; return the pictures, first submitted first."""
+    def resume(self) -> Collected:
+        """Collect every picture that is still to be had; see `AsyncFluxFill.resume`."""
         return run(self._awaited.resume)
+
+    @overload
+    def start(
+        self, what: Sweep, *, on_result: OnResult | None = ..., budget: float | None = ...,
+        reuse: bool | None = ..., retry: bool | Collection[str] = ...,
+    ) -> Run[SweepResult]: ...  # fmt: skip
+    @overload
+    def start(
+        self, what: FillRequest, *, on_result: OnResult | None = ..., budget: float | None = ...,
+        reuse: bool | None = ..., retry: bool | Collection[str] = ...,
+    ) -> Run[FillResult]: ...  # fmt: skip
+    def start(
+        self,
+        what: Sweep | FillRequest,
+        *,
+        on_result: OnResult | None = None,
+        budget: float | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
+    ) -> Run[SweepResult] | Run[FillResult]:
+        """Start a sweep, or one fill, in the background; see `AsyncFluxFill.start`."""
+        handle, work = conductor.prepare(
+            self._awaited, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry,
+            again=lambda sweep, kinds: self.sweep(sweep, retry=kinds),
+        )  # fmt: skip
+        self._awaited._runs.add(handle)
+        begin(work)
+        return handle
+
+    def sweep(
+        self,
+        sweep: Sweep,
+        *,
+        on_result: OnResult | None = None,
+        budget: float | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
+        dry_run: bool = False,
+    ) -> SweepResult:
+        """Make all fills of a sweep, and wait for them; see `AsyncFluxFill.sweep`.
+
+        Parameters
+        ----------
+        sweep
+            What to make.
+        on_result
+            Called with each `fluxfill_nb.sweep.Point` and its result or error, in the client's
+            thread: it should be quick, and neither print nor display.
+        budget
+            The most that may be spent now, USD: the run stops before it is passed.
+        reuse
+            As in `fill`.
+        retry
+            Kinds of ends that are sent again: ``"failed"``, ``"moderated"``, ``"expired"``,
+            ``"unconfirmed"``; True: all. Else such points stay as they are, with their reason.
+        dry_run
+            Send nothing: return what is there already.
+        """
+        if dry_run:
+            return run(lambda: conductor.what_is_there(self._awaited, sweep, reuse=reuse))
+        handle = self.start(sweep, on_result=on_result, budget=budget, reuse=reuse, retry=retry)
+        with handle.shown():
+            return handle.wait()
 
     def credits(self) -> float:
         """Return how many credits the account has left; one is worth $0.01."""
         return run(self._awaited.credits)
 
     def close(self) -> None:
-        """Close the connections. Tasks that were submitted go on."""
+        """Stop what runs, and close the connections. Tasks that were submitted go on."""
         run(self._awaited.close)
 
     def __enter__(self) -> Self:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn, Self, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, Unpack, overload
+from weakref import WeakSet
 
 import anyio
 import httpx
@@ -17,12 +22,18 @@ from ..mask import MaskSource
 from ..options import FillKeywords
 from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillResult, FillTask
-from . import retries, wire
+from ..store import Attempt, Pending, RunStore, Stored
+from ..sweep import Sweep
+from ..sweep_result import SweepResult
+from . import conductor, retries, wire
+from .collected import Collected
 from .doorbell import Doorbell
 from .heartbeat import awake, to_its_end
+from .keeper import Keeper
 from .keys import is_hosted, key_for
 from .places import MOST, Place, Places
 from .progress import OnProgress, tell
+from .run import SETTLES, OnResult, Run
 from .schedule import Schedule
 from .service import SampleExpired, Service
 
@@ -32,12 +43,16 @@ if TYPE_CHECKING:
 HOSTED_URL = "https://api.bfl.ai"
 """The hosted service's global address."""
 
+StoreSource: TypeAlias = "RunStore | str | os.PathLike[str] | None"
+"""A store, or the folder of one; None: nothing is kept."""
+
 _log = logging.getLogger(__name__)
 
 # How long a task keeps its place though nobody waits for it: it goes on at the service.
 _LEFT_ALONE = 15.0
 # The least time for a question, however near the deadline.
 _LEAST = 0.5
+_MOMENT = 0.01
 # Tasks that are waited for from so early on, s, tell how long they take.
 _WATCHED = 1.0
 _LONGEST_NAME = 80
@@ -55,6 +70,9 @@ class AsyncFluxFill:
         addresses of the hosted service only.
     base_url
         Address of the service.
+    store
+        Where all that is sent and all that comes back is kept, a `fluxfill_nb.RunStore` or the
+        folder of one: what is there is not paid for again. None: nothing is kept.
     max_active
         How many fills run at once; the hosted service allows 24 a key.
     timeout
@@ -93,6 +111,7 @@ class AsyncFluxFill:
         api_key: str | None = None,
         *,
         base_url: str = HOSTED_URL,
+        store: StoreSource = None,
         max_active: int = MOST,
         timeout: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -114,6 +133,7 @@ class AsyncFluxFill:
         self._name = service or base.netloc.decode()
         self._price = USD_PER_FILL if price is None and is_hosted(base) else price
         self._timeout = timeout
+        self._max_active = max_active
         self._webhooks = webhooks
         self._own_places = anyio.Semaphore(max_active)
         # A service that is reached in another way is another one, whatever its address.
@@ -124,13 +144,24 @@ class AsyncFluxFill:
             else Places(max_active)
         )
         self._place_of: dict[str, Place] = {}
-        self._schedule = Schedule()
+        self._keeper = Keeper(
+            store if isinstance(store, RunStore) or store is None else RunStore(store),
+            "bfl.ai" if is_hosted(base) else self._name,
+            is_free=self._price == 0,
+        )
+        self._schedule = Schedule(self._keeper.durations())
         self._unfinished: dict[str, FillTask] = {}
+        self._runs: WeakSet[Run[Any]] = WeakSet()
 
     @property
     def service(self) -> str:
         """What the service is called."""
         return self._name
+
+    @property
+    def store(self) -> RunStore | None:
+        """Where things are kept; None: nowhere."""
+        return self._keeper.store
 
     @property
     def unfinished(self) -> tuple[FillTask, ...]:
@@ -144,9 +175,14 @@ class AsyncFluxFill:
         prompt: str | None = "",
         *,
         on_progress: OnProgress | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
         **options: Unpack[FillKeywords],
     ) -> FillResult:
         """Fill what the mask marks, and wait for the picture.
+
+        With a store, what is there already is returned at once, and what was sent before is waited
+        for; neither is sent again.
 
         Parameters
         ----------
@@ -158,6 +194,12 @@ class AsyncFluxFill:
             What belongs there.
         on_progress
             Called with a `fluxfill_nb.result.FillProgress` after each look at the task.
+        reuse
+            Whether the store's picture of the same request will do. None: if it would come out the
+            same again (a seed, no prompt upsampling). True: any. False: a new one is made.
+        retry
+            Whether to send what may have been paid for without anything to show for it: kinds of
+            ends, ``"unconfirmed"`` and ``"expired"``, or True for both.
         **options
             ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
 
@@ -178,9 +220,11 @@ class AsyncFluxFill:
         else:
             # Decoding and hashing megapixels would hold up the loop.
             request = await to_thread.run_sync(lambda: FillRequest(image, mask, prompt, **options))
+        kinds = self._keeper.kinds(retry, single=True)
         async with self._own_places:
-            task, give_up = await awake(lambda: self._submit(request))
-            return await self._finish(task, give_up, on_progress)
+            return await awake(
+                lambda: self._obtain(request, reuse=reuse, retry=kinds, on_progress=on_progress)
+            )
 
     async def submit(self, request: FillRequest) -> FillTask:
         """Send a request; from then on the service works on it, and it will be charged.
@@ -198,7 +242,12 @@ class AsyncFluxFill:
         fluxfill_nb.errors.ServiceError, fluxfill_nb.errors.ConnectionFailed
             The service did not take it.
         """
-        task, _ = await awake(lambda: self._submit(request))
+        kinds = self._keeper.kinds(True, single=True)
+        patience = self._timeout
+        begun = await self._keeper.begin(request, reuse=False, retry=kinds, patience=patience)
+        attempt = begun if isinstance(begun, Attempt) else None
+        with attempt or nullcontext():
+            task, _ = await awake(lambda: self._submit(request, attempt))
         return task
 
     async def wait(self, task: FillTask, *, on_progress: OnProgress | None = None) -> FillResult:
@@ -225,34 +274,136 @@ class AsyncFluxFill:
                 f"The polling_url of task {task.id} is {task.polling_url!r}: it must be the "
                 "address that came with the task."
             )
-        return await self._finish(task, time.monotonic() + self._timeout, on_progress)
+        attempt = await self._keeper.attempt_of(task)
+        return await self._finish(task, time.monotonic() + self._timeout, on_progress, attempt)
 
-    async def resume(self) -> list[FillResult]:
-        """Wait for everything in ``unfinished``; return the pictures, first submitted first.
+    async def resume(self) -> Collected:
+        """Collect every picture that is still to be had: of this client, and of its store.
+
+        Returns
+        -------
+        Collected
+            A list of the results, first submitted first, that also says what was ``lost`` and what
+            is ``unconfirmed``.
 
         Raises
         ------
         fluxfill_nb.errors.FluxFillError
-            There is no picture of one of them. The others stay in ``unfinished``, those that were
-            fetched included: call it again.
+            The service cannot be reached, or a picture is not ready in time. What can be had is
+            still to be had: call it again.
         """
+        tasks = {task.id: task for task in (*self._keeper.pending(), *self.unfinished)}
         results: list[FillResult] = []
+        lost: list[errors.TaskError] = []
         try:
-            for task in self.unfinished:
-                results.append(await self.wait(task))
+            for task in tasks.values():
+                try:
+                    results.append(await self.wait(task))
+                except (errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound) as error:
+                    lost.append(error)
         except BaseException:
-            self._unfinished = {result.task.id: result.task for result in results} | (
-                self._unfinished
-            )
+            if self.store is None:
+                self._unfinished = {result.task.id: result.task for result in results} | (
+                    self._unfinished
+                )
             raise
-        return results
+        return Collected(results, lost, self._keeper.unconfirmed())
+
+    @overload
+    def start(
+        self, what: Sweep, *, on_result: OnResult | None = ..., budget: float | None = ...,
+        reuse: bool | None = ..., retry: bool | Collection[str] = ...,
+    ) -> Run[SweepResult]: ...  # fmt: skip
+    @overload
+    def start(
+        self, what: FillRequest, *, on_result: OnResult | None = ..., budget: float | None = ...,
+        reuse: bool | None = ..., retry: bool | Collection[str] = ...,
+    ) -> Run[FillResult]: ...  # fmt: skip
+    def start(
+        self,
+        what: Sweep | FillRequest,
+        *,
+        on_result: OnResult | None = None,
+        budget: float | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
+    ) -> Run[SweepResult] | Run[FillResult]:
+        """Start a sweep, or one fill, and return at once.
+
+        Parameters
+        ----------
+        what
+            A `fluxfill_nb.Sweep`, or a request.
+        on_result
+            Called with each `fluxfill_nb.sweep.Point` and its result or error, in the client's
+            thread: it should be quick, and neither print nor display.
+        budget
+            The most that may be spent now, USD: the run stops before it is passed.
+        reuse
+            As in `fill`.
+        retry
+            Kinds of ends that are sent again: ``"failed"``, ``"moderated"``, ``"expired"``,
+            ``"unconfirmed"``; True: all. Else such points stay as they are, with their reason.
+
+        Returns
+        -------
+        Run
+            To be awaited, watched, or cancelled.
+        """
+        run, work = conductor.prepare(
+            self, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry
+        )
+        conductor.in_background(run, work)
+        self._runs.add(run)
+        return run
+
+    async def sweep(
+        self,
+        sweep: Sweep,
+        *,
+        on_result: OnResult | None = None,
+        budget: float | None = None,
+        reuse: bool | None = None,
+        retry: bool | Collection[str] = False,
+        dry_run: bool = False,
+    ) -> SweepResult:
+        """Make all fills of a sweep, and wait for them; in a notebook, with a live grid.
+
+        What is in the store is not sent. A fill that fails is part of the result, with its reason.
+        Stopped, it sends nothing more and keeps what is done; the same call goes on with the rest.
+
+        Parameters
+        ----------
+        sweep
+            What to make.
+        on_result, budget, reuse, retry
+            As in `start`.
+        dry_run
+            Send nothing: return what is there already.
+
+        Raises
+        ------
+        fluxfill_nb.errors.FluxFillError
+            Before anything is sent: a setting cannot be used.
+        """
+        if dry_run:
+            return await conductor.what_is_there(self, sweep, reuse=reuse)
+        run = self.start(sweep, on_result=on_result, budget=budget, reuse=reuse, retry=retry)
+        with run.shown(awaited=True):
+            return await run
 
     async def credits(self) -> float:
         """Return how many credits the account has left; one is worth $0.01."""
         return await awake(lambda: self._service.credits(within=self._timeout))
 
     async def close(self) -> None:
-        """Close the connections. Tasks that were submitted go on."""
+        """Stop what runs, and close the connections. Tasks that were submitted go on."""
+        runs = tuple(self._runs)
+        for run in runs:
+            run.cancel()
+        with anyio.move_on_after(SETTLES):
+            while not all(run.is_done for run in runs):
+                await anyio.sleep(_MOMENT)
         await self._service.close()
 
     async def __aenter__(self) -> Self:
@@ -270,33 +421,94 @@ class AsyncFluxFill:
 
     # ----------------------------------------------------------------------------------- the steps
 
-    async def _submit(self, request: FillRequest) -> tuple[FillTask, float]:
+    async def _obtain(
+        self,
+        request: FillRequest,
+        *,
+        reuse: bool | None,
+        retry: Collection[str],
+        on_progress: OnProgress | None = None,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> FillResult:
+        """Return the picture: from the store, of a task under way, or by sending the request."""
+        while True:
+            begun = await self._keeper.begin(
+                request, reuse=reuse, retry=retry, patience=self._timeout
+            )
+            if isinstance(begun, Stored):
+                return begun.result
+            if not isinstance(begun, Pending):
+                break
+            give_up = time.monotonic() + self._timeout
+            try:
+                return await self._finish(begun.task, give_up, on_progress, begun.attempt)
+            except errors.TaskNotFound:
+                if "expired" not in retry:
+                    raise
+        with begun or nullcontext():
+            task, give_up = await self._submit(request, begun, before_sending)
+        return await self._finish(task, give_up, on_progress, begun)
+
+    async def _submit(
+        self,
+        request: FillRequest,
+        attempt: Attempt | None,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> tuple[FillTask, float]:
         """Return the task, and the moment at which to give it up."""
         deadline = retries.Deadline(self._timeout)
-        async for attempt in retries.submitting(deadline):
-            with attempt:
-                # However long it takes to get a place: the deadline is for the service.
-                began = time.monotonic()
-                place = await self._places.take()
-                deadline.moment += time.monotonic() - began
-                return await self._attempt(request, place, deadline.moment), deadline.moment
+        # Of the trials so far; at hand also for who is stopped before the next one.
+        refusals: list[errors.FluxFillError] = []
+        try:
+            async for trial in retries.submitting(deadline):
+                with trial:
+                    # However long it takes to get a place: the deadline is for the service.
+                    began = time.monotonic()
+                    place = await self._places.take()
+                    deadline.moment += time.monotonic() - began
+                    give_up = deadline.moment
+                    post = partial(
+                        self._post, request, place, give_up, attempt, before_sending, refusals
+                    )
+                    return await self._send(post, give_up), give_up
+        finally:
+            if attempt is not None and refusals:
+                await self._keeper.note_refusal(attempt, refusals[-1])
         raise AssertionError("tenacity returns or raises")
 
-    async def _attempt(self, request: FillRequest, place: Place, give_up: float) -> FillTask:
-        """Send the request once, in a place that its task keeps."""
+    async def _send(self, post: Callable[[], Awaitable[FillTask]], give_up: float) -> FillTask:
+        """Send a request once, and say more of what hinders it."""
         try:
             # Not even a stop breaks this off: the id would be lost, but not the price.
-            return await to_its_end(lambda: self._post(request, place, give_up))
+            return await to_its_end(post)
         except errors.TooManyTasks as error:
             raise self._too_many(error) from None
         except errors.InsufficientCredits as error:
             raise await self._with_credits(error, give_up) from None
 
-    async def _post(self, request: FillRequest, place: Place, give_up: float) -> FillTask:
+    async def _post(
+        self,
+        request: FillRequest,
+        place: Place,
+        give_up: float,
+        attempt: Attempt | None,
+        before_sending: Callable[[], None],
+        refusals: list[errors.FluxFillError],
+    ) -> FillTask:
+        """Send the request, in a place that its task keeps; note why it was not taken."""
         try:
+            if not refusals:
+                before_sending()
+                if attempt is not None:
+                    await to_thread.run_sync(attempt.intend)
             task = await self._service.submit(request, within=_left(give_up))
+            refusals.clear()
+            if attempt is not None:
+                await to_thread.run_sync(attempt.submitted, task)
         except BaseException as error:
             place.leave()
+            if isinstance(error, errors.FluxFillError):
+                refusals.append(error)
             if isinstance(error, errors.TooManyTasks):
                 self._places.refused()
             raise
@@ -308,9 +520,16 @@ class AsyncFluxFill:
         return task
 
     async def _finish(
-        self, task: FillTask, give_up: float, on_progress: OnProgress | None
+        self,
+        task: FillTask,
+        give_up: float,
+        on_progress: OnProgress | None,
+        attempt: Attempt | None,
     ) -> FillResult:
-        """Wait for a task in its place, and note how it ended."""
+        """Wait for a task in its place, keep its picture, and note how it ended."""
+        if attempt is not None and attempt.result is not None:
+            self._unfinished.pop(task.id, None)
+            return attempt.result
         self._unfinished.setdefault(task.id, task)
         if (place := self._place_of.get(task.id)) is not None:
             place.expires = float("inf")
@@ -318,6 +537,8 @@ class AsyncFluxFill:
         try:
             with anyio.fail_after(_left(give_up)):
                 result = await awake(lambda: self._result(task, give_up, on_progress))
+            if attempt is not None:
+                result = await self._keeper.keep(attempt, result)
             ended = True
         except TimeoutError:
             raise errors.TaskTimeout(
@@ -325,8 +546,10 @@ class AsyncFluxFill:
                 "client.wait(error.task) waits for it again.",
                 task=task,
             ) from None
-        except (errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound):
+        except (errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound) as error:
             ended = True
+            if attempt is not None:
+                await self._keeper.note_end(attempt, error)
             raise
         finally:
             if ended:
@@ -338,12 +561,12 @@ class AsyncFluxFill:
     async def _result(
         self, task: FillTask, give_up: float, on_progress: OnProgress | None
     ) -> FillResult:
-        poll = await self._until_ready(task, give_up, on_progress)
+        poll, was_seen = await self._until_ready(task, give_up, on_progress)
         try:
             encoded = await self._service.fetch(task, poll.sample, within=_left(give_up))
         except SampleExpired:
             _log.info("Task %s: address expired", task.id, extra={"task": task.id})
-            poll = await self._until_ready(task, give_up, None)
+            poll, _ = await self._until_ready(task, give_up, None)
             encoded = await self._fetch_afresh(task, poll, give_up)
         details = dict(poll.details)
         asked = None if task.request is None else task.request.seed
@@ -352,7 +575,7 @@ class AsyncFluxFill:
             encoded=encoded,
             service=str(details.pop("service", self._name))[:_LONGEST_NAME],
             seed=asked if poll.seed is None else poll.seed,
-            duration=_age(task),
+            duration=_age(task) if was_seen else None,
             price=self._price if poll.cost is None else poll.cost * USD_PER_CREDIT,
             details=details,
         )
@@ -369,8 +592,11 @@ class AsyncFluxFill:
 
     async def _until_ready(
         self, task: FillTask, give_up: float, on_progress: OnProgress | None
-    ) -> wire.Poll:
-        """Poll when the schedule says so, or when the service calls."""
+    ) -> tuple[wire.Poll, bool]:
+        """Poll when the schedule says so, or when the service calls.
+
+        Returns also whether it was seen to become ready: else nobody knows how long ago that was.
+        """
         bell, looks, age = Doorbell(), 0, _age(task)
         watched = age < _WATCHED
         born = time.monotonic() - age  # clocks on the wall may be set meanwhile
@@ -388,9 +614,9 @@ class AsyncFluxFill:
                 if on_progress is not None:
                     await tell(on_progress, task, poll, age=age)
                 if poll.is_ready:
-                    if watched or looks > 1:  # else nobody knows since when
+                    if was_seen := watched or looks > 1:
                         self._schedule.learn(age, looks=looks)
-                    return poll
+                    return poll, was_seen
         finally:
             if unsubscribe is not None:
                 unsubscribe()

@@ -22,9 +22,15 @@ _lock = threading.Lock()
 _portal: BlockingPortal | None = None
 
 
+def begin(work: Callable[[], Awaitable[T]]) -> Future[T]:
+    """Run ``work`` on the background loop, without waiting for it."""
+    future: Future[T] = _the_portal().start_task_soon(work)
+    return future
+
+
 def run(work: Callable[[], Awaitable[T]]) -> T:
     """Run ``work`` on the background loop and wait for it; the stop button cancels it."""
-    future: Future[T] = _the_portal().start_task_soon(work)
+    future = begin(work)
     try:
         while True:
             try:

@@ -31,8 +31,6 @@ _POLL, _DOWNLOAD = 15.0, 60.0
 # After a submission, other hosts may not know the task yet.
 _NOT_YET_KNOWN = 2.0
 _ATTEMPTS = 4
-# What is handed to the network at a time, bytes: of more, asyncio keeps copies.
-_PIECE = 1 << 19
 # What other keys are shorter than: they could be part of any text.
 _UNMISTAKABLE = 8
 _BEFORE_ANY_BYTE = (
@@ -68,6 +66,8 @@ class Service:
         self, base: httpx.URL, key: SecretStr, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.base = base
+        self._fill_url = base.join(FILL_PATH)
+        self._result_url = str(base.join(_RESULT_PATH))
         self._key = key
         # Redirects are not followed: httpx would carry the key along to another host.
         self._http = httpx.AsyncClient(
@@ -100,7 +100,7 @@ class Service:
 
         outgoing = self._http.build_request(
             "POST",
-            self.base.join(FILL_PATH),
+            self._fill_url,
             content=_streamed(parts, on_last),
             headers={
                 **self._headers(self.base),
@@ -125,7 +125,7 @@ class Service:
         finally:
             # What is kept of it, in answers and errors, must not hold the key.
             outgoing.headers.pop(_KEY_HEADER, None)
-        return wire.task_of(response, request, str(self.base.join(_RESULT_PATH)))
+        return wire.task_of(response, request, self._result_url)
 
     async def poll(self, task: FillTask, *, age: float, within: float) -> wire.Poll:
         """Ask how far a task is; passing faults are asked again, as long as there is time.
@@ -244,10 +244,9 @@ class Service:
 
 async def _streamed(parts: tuple[bytes, ...], on_last: Callable[[], None]) -> AsyncIterator[bytes]:
     for part in parts:
-        for start in range(0, len(part), _PIECE):
-            if part is parts[-1] and start + _PIECE >= len(part):
-                on_last()  # what was not sent to its end cannot have been taken
-            yield part[start : start + _PIECE]
+        if part is parts[-1]:
+            on_last()  # what was not sent to its end cannot have been taken
+        yield part
 
 
 async def _check(response: httpx.Response, task: FillTask) -> None:
