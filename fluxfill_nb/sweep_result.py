@@ -359,7 +359,7 @@ class SweepResult:
             pandas is not installed.
         """
         try:
-            import pandas as pd  # type: ignore[import-untyped]
+            import pandas as pd
         except ImportError:
             raise ImportError(
                 "A DataFrame needs pandas: pip install pandas. to_dicts() does without."
