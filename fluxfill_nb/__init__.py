@@ -1,7 +1,8 @@
 """Inpaint pictures from a Jupyter notebook with FLUX.1 Fill.
 
-The way through: picture → `Mask` → `FillRequest` → `FluxFill` → `FillResult`; `connect` chooses the
-service. Names are loaded when they are first used, so that the import alone is quick.
+The way through: picture → `Mask` → `FillRequest` → `FluxFill` → `FillResult` → `RunStore`; a `Sweep`
+goes the same way and ends in a `SweepResult` and a `Grid`; `connect` chooses the service. Names are
+loaded when they are first used, so that the import alone is quick.
 
 Examples
 --------
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .client import AsyncFluxFill as AsyncFluxFill
     from .client import FluxFill as FluxFill
     from .client import login as login
+    from .grid import Grid as Grid
     from .images import open_image as open_image
     from .mask import Mask as Mask
     from .outpaint import extend as extend
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from .result import FillTask as FillTask
     from .server import LocalServer as LocalServer
     from .services import connect as connect
+    from .store import RunStore as RunStore
+    from .sweep import Sweep as Sweep
+    from .sweep_result import SweepResult as SweepResult
+    from .widgets.painter import MaskPainter as MaskPainter
 
 # Quiet unless somebody listens: what nobody handles, logging would print.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -41,8 +47,13 @@ _HOME = {
     "FillResult": "result",
     "FillTask": "result",
     "FluxFill": "client",
+    "Grid": "grid",
     "LocalServer": "server",
     "Mask": "mask",
+    "MaskPainter": "widgets.painter",
+    "RunStore": "store",
+    "Sweep": "sweep",
+    "SweepResult": "sweep_result",
     "connect": "services",
     "errors": "",
     "extend": "outpaint",
