@@ -43,6 +43,10 @@ pictures: .venv/lab
 
 benchmark: .venv/dev
 	$(BIN)/python benchmarks/values.py
+	$(BIN)/python benchmarks/painting.py
+	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/grid.py
+	CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python benchmarks/painter_view.py
 	$(BIN)/python benchmarks/client.py
 
 clean:
