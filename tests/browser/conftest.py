@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = runpy.run_path(str(ROOT / "scripts" / "chromium.py"))
@@ -110,6 +111,10 @@ class Lab:
     def open(self, page: Page, notebook: str) -> Notebook:
         """Open a notebook of the served folder, and wait until its kernel answers."""
         page.goto(f"{self.url}lab/tree/{notebook}?reset")
+        return self.opened(page)
+
+    def opened(self, page: Page) -> Notebook:
+        """Wait until the notebook that a page opens, or opens again, has a kernel that answers."""
         page.wait_for_function(
             "() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=60_000
         )
@@ -121,7 +126,18 @@ class Lab:
                 await panel.sessionContext.session.kernel.info;
             }"""
         )
-        return Notebook(page)
+        return Notebook(page, self.root)
+
+    def blank(self, name: str) -> str:
+        """Put a notebook without cells into the served folder; return its name."""
+        notebook = {
+            "cells": [],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.root / name).write_text(json.dumps(notebook))
+        return name
 
     def stop(self) -> None:
         self.process.terminate()
@@ -136,8 +152,9 @@ class Lab:
 class Notebook:
     """The notebook that a page shows."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, root: Path) -> None:
         self.page = page
+        self.root = root
 
     def run_all(self) -> list[dict[str, Any]]:
         """Run all cells as the menu does; return the cells with their outputs."""
@@ -146,3 +163,72 @@ class Notebook:
             "() => jupyterapp.shell.currentWidget.content.model.toJSON().cells"
         )
         return cells
+
+    def run(self, code: str, *, wait: bool = True) -> None:
+        """Run code in a new cell at the end; what it raises fails the test."""
+        errors = self.page.evaluate(
+            """async ([source, wait]) => {
+                const notebook = jupyterapp.shell.currentWidget.content;
+                const {cells, sharedModel} = notebook.model;
+                sharedModel.insertCell(cells.length, {cell_type: "code", source});
+                notebook.activeCellIndex = cells.length - 1;
+                notebook.deselectAll();
+                const cell = cells.get(cells.length - 1);
+                const done = jupyterapp.commands.execute("notebook:run-cell");
+                if (!wait) return [];
+                await done;
+                const {outputs} = cell.toJSON();
+                return outputs.filter(each => each.output_type === "error");
+            }""",
+            [code, wait],
+        )
+        assert not errors, "\n".join(errors[0]["traceback"])
+
+    @property
+    def last_cell(self) -> Locator:
+        """The cell that is the last one now, even when others have come after it."""
+        cells = self.page.locator(".jp-CodeCell")
+        return cells.nth(cells.count() - 1)
+
+    def drop_cells(self) -> None:
+        """Remove all cells, and with them what they show."""
+        self.page.evaluate(
+            """() => {
+                const {sharedModel} = jupyterapp.shell.currentWidget.content.model;
+                sharedModel.deleteCellRange(0, sharedModel.cells.length);
+            }"""
+        )
+
+    def json(self, expression: str) -> Any:
+        """Return the value of a Python expression in the kernel, beside all cells."""
+        answer = self.page.evaluate(
+            """async expression => {
+                const {kernel} = jupyterapp.shell.currentWidget.sessionContext.session;
+                const request = {
+                    code: "", silent: true, store_history: false,
+                    user_expressions: {value: `__import__("json").dumps(${expression})`},
+                };
+                return (await kernel.requestExecute(request).done).content.user_expressions.value;
+            }""",
+            expression,
+        )
+        assert answer["status"] == "ok", f"{expression}: {answer}"
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+
+    def until(self, expression: str, wanted: Any, patience: float = 15) -> None:
+        """Wait until a Python expression has a value."""
+        give_up = time.monotonic() + patience
+        while (found := self.json(expression)) != wanted:
+            assert time.monotonic() < give_up, f"{expression} is {found!r}, not {wanted!r}"
+            time.sleep(0.03)
+
+    def save(self) -> bytes:
+        """Save the notebook; return what the file holds."""
+        path = self.page.evaluate(
+            """async () => {
+                const {context} = jupyterapp.shell.currentWidget;
+                await context.save();
+                return context.path;
+            }"""
+        )
+        return (self.root / str(path)).read_bytes()
