@@ -104,6 +104,11 @@ class FluxFill:
         return self._awaited.service
 
     @property
+    def price(self) -> float | None:
+        """Of a fill, USD; None if it is not known."""
+        return self._awaited.price
+
+    @property
     def store(self) -> RunStore | None:
         """Where things are kept; None: nowhere."""
         return self._awaited.store

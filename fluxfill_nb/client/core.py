@@ -159,6 +159,11 @@ class AsyncFluxFill:
         return self._name
 
     @property
+    def price(self) -> float | None:
+        """Of a fill, USD; None if it is not known."""
+        return self._price
+
+    @property
     def store(self) -> RunStore | None:
         """Where things are kept; None: nowhere."""
         return self._keeper.store

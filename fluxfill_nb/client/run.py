@@ -221,9 +221,7 @@ class Run(Generic[T]):
                     if self._future.done():
                         raise
         except KeyboardInterrupt as interrupt:
-            self.cancel()
-            self._settle()
-            interrupt.add_note(self._how_to_go_on())
+            self._stop_for(interrupt)
             raise
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -244,10 +242,14 @@ class Run(Generic[T]):
             interrupt.add_note(self._how_to_go_on())
             raise
 
-    def _settle(self) -> None:
+    def _stop_for(self, interrupt: KeyboardInterrupt) -> None:
+        """Stop, and wait until what was sent is noted."""
+        self.cancel()
         give_up = time.monotonic() + SETTLES
         while not self._future.done() and time.monotonic() < give_up:
             time.sleep(_SLICE / 10)
+        if not hasattr(interrupt, "__notes__"):
+            interrupt.add_note(self._how_to_go_on())
 
     def _how_to_go_on(self) -> str:
         return f"Stopped: {self.progress}. Run it again to go on: nothing is paid for twice."
@@ -270,13 +272,17 @@ class Run(Generic[T]):
         awaited
             Whether this thread's own event loop does the work, so that it must not be held up.
         """
-        if not _in_notebook():
-            yield
-            return
-        from ..widgets.live import showing
+        try:
+            if not _in_notebook():
+                yield
+                return
+            from ..widgets.live import showing
 
-        with showing(self, awaited=awaited):
-            yield
+            with showing(self, awaited=awaited):
+                yield
+        except KeyboardInterrupt as interrupt:
+            self._stop_for(interrupt)
+            raise
 
     # --------------------------------------------------------------------------- for who does it
 
