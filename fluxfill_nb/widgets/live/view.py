@@ -1,0 +1,225 @@
+"""The live view of a run, as a widget."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from ipywidgets import HTML, Button, HBox, VBox, Widget
+
+from .cells import Face, Faces
+from .table import Table, table_of, texts
+from .watched import Watched
+from .words import head, picture
+
+MOST_CELLS = 400
+"""Runs of more fills have no cell for each: the latest few are shown."""
+
+INTERVAL = 0.25
+"""Least time between two updates, s."""
+
+_LATEST = 6
+# What runs on unheard, such as the seconds, is brought up to date so often, s.
+_TICK = 1.0
+# How long pictures may hold up the line, s.
+_PATIENCE = 0.1
+
+_log = logging.getLogger("fluxfill_nb.widgets")
+
+
+class LiveView(VBox):  # type: ignore[misc]
+    """A run as it goes, with a button that stops it.
+
+    It is brought up to date from a thread of its own, at most four times a second, so that the run
+    is not held up. Of a run that has ended, a notebook shows the pictures, without widgets.
+
+    Parameters
+    ----------
+    run
+        What ``client.start(…)`` returns.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> import fluxfill_nb as ff
+    >>> from fluxfill_nb.sweep import Sweep
+    >>> from fluxfill_nb.widgets.live import LiveView
+    >>> picture = Image.linear_gradient("L")
+    >>> mask = ff.Mask.from_box(picture.size, (80, 80, 120, 120))
+    >>> sweep = Sweep(ff.FillRequest(picture, mask, steps=15), seed=[1, 2])
+    >>> with ff.connect("local", store=None) as client:
+    ...     run = client.start(sweep)
+    ...     view = LiveView(run)
+    ...     runs = run.wait()
+    >>> view
+    <LiveView: 2/2 done>
+    """
+
+    def __init__(self, run: Watched) -> None:
+        self._run = run
+        self._has_all = len(run.points) <= MOST_CELLS
+        table = table_of(run) if self._has_all else Table(None)
+        self._faces = Faces(run, labelled=table.columns is None)
+        self._looks: dict[int, Face] = {}
+        self._arrived = 0
+        self._lock = threading.Lock()
+        self._changed = dict.fromkeys(range(len(run.points)))
+        self._under_way: set[int] = set()
+        self._stirred = threading.Event()
+        self._leaving = False
+        self._cells = texts("cell", len(run.points) if self._has_all else _LATEST)
+        self._head = HTML(head(run))
+        self._stop = Button(
+            description="Stop",
+            icon="stop",
+            tooltip="Send nothing more, and keep what is done; as the notebook's own stop button",
+        )
+        self._stop.on_click(lambda _: self._cancel())
+        _hear_while_busy(self._stop)
+        sheet = HTML(f"<style>{_css()}</style>")
+        top = HBox([self._head, self._stop])
+        super().__init__([sheet, top, table.laid_out(run.points, self._cells)])
+        for widget, name in ((self, "live"), (sheet, "sheet"), (top, "head")):
+            widget.add_class(f"ffnb-{name}")
+        self._unwatch = run.watch(self._hear)
+        self._thread = threading.Thread(target=self._work, name="fluxfill-live", daemon=True)
+        self._thread.start()
+
+    def rest(self) -> None:
+        """Follow the run no longer; what is said by then is the last."""
+        self._unwatch()
+        self._leaving = True
+        self._stirred.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(2)
+
+    def close(self) -> None:
+        """Take it off the page, and all that it is made of."""
+        if hasattr(self, "_thread"):
+            self.rest()
+            for cell in self._cells:
+                cell.value = ""  # what records the messages of a page keeps the last one
+            for widget in list(_parts(self)):
+                if widget is not self:
+                    widget.close()
+        super().close()
+
+    # ------------------------------------------------------------------- in the client's thread
+
+    def _hear(self, index: int | None) -> None:
+        if index is not None:
+            with self._lock:
+                self._changed[index] = None
+        self._stirred.set()
+
+    # ---------------------------------------------------------------------- in whichever thread
+
+    def _cancel(self) -> None:
+        self._run.cancel()
+        self._stirred.set()
+
+    # ------------------------------------------------------------------------ in its own thread
+
+    def _work(self) -> None:
+        ended = is_over = False
+        while not is_over:
+            began = time.monotonic()
+            self._stirred.clear()
+            leaving = self._leaving
+            if self._run.is_done and not ended:
+                ended = True
+                with self._lock:  # what waited does so no longer
+                    self._changed |= dict.fromkeys(range(len(self._run.points)))
+            try:
+                self._show_cells()
+                self._show_line()
+            except Exception:
+                _log.exception("The live view cannot be brought up to date")
+            is_over = leaving or (ended and not self._changed)
+            if not is_over:
+                time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
+                if not self._changed:
+                    self._stirred.wait(_TICK)
+        self._unwatch()
+
+    def _show_line(self) -> None:
+        """Bar, line and button."""
+        self._head.value = head(self._run)
+        if self._run.is_done:
+            self._stop.add_class("ffnb-off")
+        elif self._run.is_stopped:
+            self._stop.disabled = True
+            self._stop.description = "Stopping …"
+
+    def _show_cells(self) -> None:
+        """Bring the cells of what has changed up to date, as many as there is time for."""
+        give_up = time.monotonic() + _PATIENCE
+        for index in self._due():
+            if time.monotonic() > give_up:
+                break
+            with self._lock:
+                self._changed.pop(index, None)
+            self._show(index)
+
+    def _due(self) -> list[int]:
+        with self._lock:
+            changed = [*self._changed, *(self._under_way - self._changed.keys())]
+            if self._has_all:
+                return changed
+            ended = [index for index in changed if self._run.state(index) in ("done", "failed")]
+            latest = [index for index in ended if index not in self._looks][-_LATEST:]
+            self._changed = dict.fromkeys(latest)
+            return latest
+
+    def _show(self, index: int) -> None:
+        face = self._faces.of(index)
+        keep = self._under_way.add if face.state == "under way" else self._under_way.discard
+        keep(index)
+        if self._looks.get(index) == face:
+            return
+        self._looks[index] = face
+        place = index
+        if not self._has_all:  # the oldest of the latest makes room
+            place = self._arrived % _LATEST
+            self._arrived += 1
+        self._cells[place].value = self._faces.drawn(index, face)
+
+    # ---------------------------------------------------------------------------------- display
+
+    def __repr__(self) -> str:
+        return f"<LiveView: {self._run.progress}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        if not self._run.is_done:
+            bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+            return bundle
+        self.close()
+        return picture(self._run)
+
+
+def _parts(widget: Widget) -> Iterator[Widget]:
+    """Iterate over a widget and all that it consists of."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _parts(child)
+    for name in ("layout", "style"):
+        if isinstance(part := getattr(widget, name, None), Widget):
+            yield part
+
+
+@cache
+def _css() -> str:
+    return resources.files(__package__).joinpath("style.css").read_text("utf-8")
+
+
+def _hear_while_busy(button: Button) -> None:
+    """Let a click be heard while a cell blocks, where the page sends it beside the cells.
+
+    Some kernels bring it to where the button was made instead: into the queue behind that cell.
+    """
+    getattr(button.comm, "__dict__", {}).pop("_reply_subshell_id", None)
