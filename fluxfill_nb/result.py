@@ -139,7 +139,7 @@ class FillResult:
     seed
         The seed that was used; None if the service did not say and none was asked for.
     duration
-        From the request to the picture in hand, s.
+        From the request to the picture in hand, s; None if it was ready before anybody looked.
     price
         What it cost, USD; None if not known.
     details

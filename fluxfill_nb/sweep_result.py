@@ -124,6 +124,10 @@ class SweepResult:
         self._ratings = _Memory() if ratings is None else ratings
         self._again = again
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A client is no value: it stays where it is.
+        return vars(self) | {"_again": None}
+
     # --------------------------------------------------------------------------------- what it is
 
     @property

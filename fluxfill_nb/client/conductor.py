@@ -74,7 +74,7 @@ def prepare(
             return error
 
     async def work() -> None:
-        await _carry_out(client, run, outcome_of, on_result)
+        await _carry_out(client, run, outcome_of, on_result, what)
 
     return run, work
 
@@ -84,6 +84,7 @@ async def _carry_out(
     run: Run[Any],
     outcome_of: Callable[[Point], Awaitable[Outcome]],
     on_result: OnResult | None,
+    what: Sweep | FillRequest,
 ) -> None:
     failure: BaseException | None = None
     waiting = iter(run.points)
@@ -109,6 +110,11 @@ async def _carry_out(
         with anyio.CancelScope() as scope:
             loop = asyncio.get_running_loop()
             if run.begin(lambda: loop.call_soon_threadsafe(scope.cancel)):
+                try:
+                    if isinstance(what, Sweep):
+                        await client._keeper.note_sweep(what)
+                except errors.StoreError as error:
+                    run.halt(error)
                 async with anyio.create_task_group() as group:
                     for _ in range(min(len(run.points), client._max_active)):
                         group.start_soon(worker, waiting)

@@ -12,6 +12,7 @@ from .. import errors
 from ..request import FillRequest
 from ..result import FillResult, FillTask
 from ..store import Attempt, Elsewhere, Ended, Kind, Pending, RunStore, Stored, Unconfirmed
+from ..sweep import Sweep
 from .heartbeat import to_its_end
 
 ENDS = ("failed", "moderated", "expired", "unconfirmed")
@@ -115,6 +116,11 @@ class Keeper:
     async def keep(self, attempt: Attempt, result: FillResult) -> FillResult:
         """Keep a picture."""
         return await to_its_end(lambda: to_thread.run_sync(attempt.done, result))
+
+    async def note_sweep(self, sweep: Sweep) -> None:
+        """Keep what is compared."""
+        if (store := self.store) is not None:
+            await to_its_end(lambda: to_thread.run_sync(store.save_sweep, sweep))
 
     def pending(self) -> list[FillTask]:
         """Return the service's tasks whose picture is not here yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ _SHOWN_AS = {
     "difference": "difference: the raw picture against the original",
     "crop": "crop: around the mask",
 }
+# How reasons begin, which says nothing that a cell does not show.
+_TASK = re.compile(r"^Task \S+ (failed: )?")
 _BETTER = {"lower": "lower is better", "near 1": "best near 1", "depends": ""}
 
 
@@ -103,7 +106,7 @@ class Cell:
     def why(self) -> tuple[str, str]:
         """Why there is no picture: in a word, and in full."""
         reason = str(self.outcome) if isinstance(self.outcome, FluxFillError) else ""
-        return status(self.outcome), reason
+        return status(self.outcome), _TASK.sub("", reason)
 
 
 class Survey:

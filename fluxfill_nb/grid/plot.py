@@ -11,7 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..dimensions import value_text
+from ..images import encode_png
 from ..metrics import named_metrics
+from .drawing import rendered
 from .fonts import DRAWING, drawable
 from .layout import FAINT
 from .places import check_axis
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 
 _COLOURS = colormaps["viridis"]
 _SHOWN = 24  # characters of a label
+
+
+class _Shown(Figure):
+    """A figure that a notebook shows although nobody has loaded pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        with DRAWING:
+            return encode_png(rendered(self, self.dpi))
 
 
 def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> Figure:
@@ -56,7 +66,7 @@ def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> F
     is_scale = all(isinstance(label, (int, float)) for label in labels)
     where = {label: label if is_scale else place for place, label in enumerate(labels)}
     with DRAWING:
-        figure = Figure(figsize=(6.4, 4), layout="constrained", facecolor="white")
+        figure = _Shown(figsize=(6.4, 4), layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         groups: tuple[Any, ...] = runs.axes[hue] if hue else (None,)

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import InvalidOption
 from ..options import FillOptions
 from ..result import FillResult
+from ..wording import PLAIN_DIV
 from .faults import cannot_write
 from .ledger import Ledger
 from .record import KINDS, Record
@@ -234,7 +235,7 @@ def as_html(ledger: Ledger, rows: list[dict[str, Any]]) -> str:
         lines.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
     if len(rows) > _ROWS:
         lines.append(f"<p>The last {_ROWS} of {len(rows):,}; .table() has all.</p>")
-    return "".join(lines)
+    return f"{PLAIN_DIV}{''.join(lines)}</div>"
 
 
 def _cell(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -120,7 +121,9 @@ class StoredResult(FillResult):
         return image
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FillResult, tuple(getattr(self, field.name) for field in fields(FillResult))
+        # The file need not be there where it is unpickled; what ratings know it by goes along.
+        made = partial(StoredResult, key=self.key, original=vars(self)["_original"])
+        return made, tuple(getattr(self, field.name) for field in fields(FillResult))
 
 
 def _blend(result: FillResult) -> Image.Image:
