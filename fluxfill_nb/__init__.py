@@ -36,13 +36,16 @@ if TYPE_CHECKING:
     from .store import RunStore as RunStore
     from .sweep import Sweep as Sweep
     from .sweep_result import SweepResult as SweepResult
+    from .widgets.compare import Compare as Compare
     from .widgets.painter import MaskPainter as MaskPainter
+    from .widgets.panel import ParameterPanel as ParameterPanel
 
 # Quiet unless somebody listens: what nobody handles, logging would print.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _HOME = {
     "AsyncFluxFill": "client",
+    "Compare": "widgets.compare",
     "FillRequest": "request",
     "FillResult": "result",
     "FillTask": "result",
@@ -51,6 +54,7 @@ _HOME = {
     "LocalServer": "server",
     "Mask": "mask",
     "MaskPainter": "widgets.painter",
+    "ParameterPanel": "widgets.panel",
     "RunStore": "store",
     "Sweep": "sweep",
     "SweepResult": "sweep_result",

@@ -15,6 +15,7 @@ import fluxfill_nb as ff
 
 NAMES = [
     "AsyncFluxFill",
+    "Compare",
     "FillRequest",
     "FillResult",
     "FillTask",
@@ -23,6 +24,7 @@ NAMES = [
     "LocalServer",
     "Mask",
     "MaskPainter",
+    "ParameterPanel",
     "RunStore",
     "Sweep",
     "SweepResult",
