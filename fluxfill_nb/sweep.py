@@ -18,7 +18,7 @@ from .mask import Mask
 from .options import FillOptions
 from .request import USD_PER_FILL, FillRequest
 from .space import Labels, Space, columns
-from .wording import counted, did_you_mean, extent, listed, named, quoted, span
+from .wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted, span
 
 _SETTINGS = FillOptions.names()
 _KNOWN = (*_SETTINGS, *axis.PICTURES)
@@ -436,7 +436,7 @@ class Sweep:
         )
         title = html.escape(f"Sweep of {counted(len(self), 'fill')}{self._extent()}")
         notes = "<br>".join(map(html.escape, self._notes()))
-        return f"<div><b>{title}</b><table>{rows}</table>{notes}</div>"
+        return f"{PLAIN_DIV}<b>{title}</b><table>{rows}</table>{notes}</div>"
 
     def _extent(self) -> str:
         """``: 3 guidance x 4 seed``, and how much of that."""

@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+PLAIN_DIV = '<div class="mathjax_ignore tex2jax_ignore">'
+"""Begins HTML that may hold prices: what stands between two $, Jupyter takes for a formula."""
+
 # How much of a text is repeated.
 _LONG = 60
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from IPython.display import DisplayHandle, display
 
+from ...wording import PLAIN_DIV
 from .view import LiveView
 from .watched import Watched
 from .words import last_words, picture
@@ -88,7 +89,7 @@ class _Stage:
             else:
                 _display(left, raw=True)
             if words := last_words(self._run):
-                as_html = f"<p>{html.escape(words)}</p>"
+                as_html = f"{PLAIN_DIV}{html.escape(words)}</div>"
                 _display({"text/plain": words, "text/html": as_html}, raw=True)
         except Exception:
             _log.exception("The run's pictures cannot be shown")
