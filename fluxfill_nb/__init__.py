@@ -1,8 +1,9 @@
 """Inpaint pictures from a Jupyter notebook with FLUX.1 Fill.
 
-The way through: picture → `Mask` → `FillRequest` → `FluxFill` → `FillResult` → `RunStore`. A `Sweep`
-goes the same way and ends in a `SweepResult` and a `Grid`; `MaskPainter` paints the mask; `connect`
-chooses the service. Names are loaded when they are first used, so that the import alone is quick.
+The way through: picture → `Mask` → `FillRequest` → `FluxFill` → `FillResult` → `RunStore`. A
+`Sweep` goes the same way and ends in a `SweepResult` and a `Grid`; `MaskPainter` paints the mask;
+`connect` chooses the service. Names are loaded when they are first used, so that the import alone
+is quick.
 
 Examples
 --------
