@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .widgets.compare import Compare as Compare
     from .widgets.painter import MaskPainter as MaskPainter
     from .widgets.panel import ParameterPanel as ParameterPanel
+    from .widgets.studio import Studio as Studio
 
 # Quiet unless somebody listens: what nobody handles, logging would print.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -57,6 +58,7 @@ _HOME = {
     "MaskPainter": "widgets.painter",
     "ParameterPanel": "widgets.panel",
     "RunStore": "store",
+    "Studio": "widgets.studio",
     "Sweep": "sweep",
     "SweepResult": "sweep_result",
     "connect": "services",

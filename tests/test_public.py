@@ -26,6 +26,7 @@ NAMES = [
     "MaskPainter",
     "ParameterPanel",
     "RunStore",
+    "Studio",
     "Sweep",
     "SweepResult",
     "connect",

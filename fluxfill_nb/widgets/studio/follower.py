@@ -1,0 +1,60 @@
+"""What brings a view up to date, beside the work that is shown."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+INTERVAL = 0.25
+"""Least time between two updates, s."""
+
+# What runs on unheard, such as the seconds, is brought up to date so often, s.
+_TICK = 1.0
+
+_log = logging.getLogger("fluxfill_nb.widgets")
+
+
+class Follower:
+    """Calls a function in a thread of its own, when stirred, a few times a second at most.
+
+    The thread is there only as long as there is something to follow.
+
+    Parameters
+    ----------
+    show
+        Brings the view up to date; returns whether there is more to come.
+    """
+
+    def __init__(self, show: Callable[[], bool]) -> None:
+        self._show = show
+        self._lock = threading.Lock()
+        self._stirred = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def stir(self) -> None:
+        """Have the view brought up to date; returns at once. May be called from any thread."""
+        with self._lock:
+            self._stirred.set()
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="fluxfill-studio", daemon=True
+                )
+                self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            self._stirred.clear()
+            began = time.monotonic()
+            more = False
+            try:
+                more = self._show()
+            except Exception:
+                _log.exception("The Studio cannot be brought up to date")
+            with self._lock:
+                if not more and not self._stirred.is_set():
+                    self._thread = None
+                    return
+            time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
+            self._stirred.wait(_TICK)
