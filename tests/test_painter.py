@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ipycanvas import Canvas, hold_canvas
 from ipywidgets import Widget
@@ -996,6 +996,7 @@ def test_a_painter_says_what_is_wrong_with_what_it_is_given(open_page):
     st.lists(st.tuples(st.integers(-9, 90), st.integers(-9, 70)), min_size=2, max_size=2),
     st.sampled_from(["mask", "outline"]),
 )
+@example(1.5, (0.0, 0.0), [(0, 0), (1, 1)], "outline")
 def test_patches_have_no_seams(scale, place, corners, kind):
     """The mask before, with the patch of what changed, is the mask after."""
     view = Viewport((80, 60), (160, 120), scale, *place)

@@ -661,7 +661,7 @@ def test_no_secret_is_in_the_state_nor_sent_nor_shown(monkeypatch, hosted, caplo
     until(lambda: panel.credits == 812, "the credits are known")
     assert panel.options.webhook_secret.get_secret_value() == SECRET + "-2"
     everything = [
-        json.dumps(dependency_state(panel)), json.dumps(Widget.get_manager_state()),
+        json.dumps(dependency_state(panel)),
         repr(panel), str(panel), repr(panel._repr_mimebundle_()), panel.error, caplog.text,
         panel.to_python(), panel.to_curl(), repr(panel.problems), *Eavesdropper.sent,
     ]  # fmt: skip

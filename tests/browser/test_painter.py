@@ -118,6 +118,20 @@ def test_a_tool_paints_what_the_hand_does(tool, easel, notebook):
     assert overlap(agree(easel, notebook, 1), wanted) > 0.97
 
 
+def test_the_canvas_stays_in_place_when_the_tool_changes(easel):
+    def below_the_frames_top() -> float:
+        return easel.pad.bounding_box()["y"] - easel.frame.bounding_box()["y"]
+
+    at_first = below_the_frames_top()
+    for tool in (*TOOLS, "Polygon", "Eraser"):
+        easel.choose(tool)
+        until(
+            lambda tool=tool: easel.frame.locator(".ffnb-name").inner_text() == tool,
+            f"the options are those of {tool}",
+        )
+        assert below_the_frames_top() == at_first, tool
+
+
 def test_the_eraser_takes_away(easel, notebook):
     notebook.run("painter.invert()")
     easel.choose("Eraser")
@@ -530,28 +544,29 @@ def test_two_painters_at_once(easel, show, notebook):
             agree(hand, notebook, turn, name)
 
 
-def test_the_saved_notebook_stays_small(show, notebook):
-    def with_state() -> bytes:
-        automatic = "() => jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:"
-        automatic += "saveWidgetState')"
-        notebook.page.evaluate(automatic)
-        try:
-            return notebook.save()
-        finally:
-            notebook.page.evaluate(automatic)
-
-    before = len(with_state())
-    easel = show()
-    noise = "np.random.default_rng(0).integers(0, 256, (480, 640, 1), dtype=np.uint8)"
-    notebook.run(f"painter.image = Image.fromarray(np.repeat({noise}, 3, axis=2))")
-    easel.wait()
-    for turn in range(5):
-        easel.drag([(50, 50 + 80 * turn), (600, 90 + 80 * turn)])
-    agree(easel, notebook, 5)
-    assert len(notebook.save()) < 60_000
-    file = with_state()
-    assert b"widget-state+json" in file
-    assert len(file) - before < 160_000
+def test_the_saved_notebook_stays_small(lab, chromium):
+    # In a notebook of its own: what is saved once, JupyterLab keeps in the file.
+    with chromium.new_context(viewport={"width": 1400, "height": 1000}) as context:
+        notebook = lab.open(context.new_page(), lab.blank("small.ipynb"))
+        notebook.run(SETUP)
+        notebook.run(
+            f"painter = MaskPainter(grey{SIZE})\npainter.brush_size = 40\ndisplay(painter)"
+        )
+        easel = Easel(notebook.page, notebook.last_cell, SIZE).wait()
+        noise = "np.random.default_rng(0).integers(0, 256, (480, 640, 1), dtype=np.uint8)"
+        notebook.run(f"painter.image = Image.fromarray(np.repeat({noise}, 3, axis=2))")
+        easel.wait()
+        for turn in range(5):
+            easel.drag([(50, 50 + 80 * turn), (600, 90 + 80 * turn)])
+        agree(easel, notebook, 5)
+        assert len(notebook.save()) < 60_000
+        notebook.page.evaluate(
+            "() => jupyterapp.commands.execute("
+            "'@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+        )
+        file = notebook.save()
+        assert b"widget-state+json" in file
+        assert len(file) < 160_000
 
 
 def test_a_picture_stands_in_where_widgets_do_not_run(easel, notebook, chromium, tmp_path):

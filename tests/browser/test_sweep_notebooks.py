@@ -13,11 +13,13 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 @pytest.fixture
 def opened(lab, page):
-    """Open a notebook of ours, in the folder that all tests here share."""
+    """Open a notebook of ours, in the folder that all tests here share, and no others."""
+    folder = lab.root / "sweeps"
+    folder.mkdir(exist_ok=True)
 
     def opened(name: str):
-        shutil.copy(NOTEBOOKS / name, lab.root)
-        return lab.open(page, name)
+        shutil.copy(NOTEBOOKS / name, folder)
+        return lab.open(page, f"sweeps/{name}")
 
     yield opened
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageColor
 
 from ...mask_reading import FILLED
@@ -148,9 +149,10 @@ def _palette_png(image: Image.Image, opacity: bytes) -> bytes:
 
 def _scaled(pixels: Callable[[IntBox], Grey], viewport: Viewport, place: IntBox) -> Grey:
     """The mask's values in a place of the canvas, at the canvas' resolution."""
-    # A filter looks a canvas px around; so patches get what is there as well, and have no seams.
-    smooth = viewport.scale < 1
-    around = _around(viewport, place, int(smooth))
+    if viewport.scale >= 1:
+        return _enlarged(pixels, viewport, place)
+    # The filter looks a canvas px around; so patches get what is there as well, and have no seams.
+    around = _around(viewport, place, 1)
     source = (*viewport.to_picture(*around[:2]), *viewport.to_picture(*around[2:]))
     left, top = map(math.floor, source[:2])
     right, bottom = map(math.ceil, source[2:])
@@ -162,10 +164,26 @@ def _scaled(pixels: Callable[[IntBox], Grey], viewport: Viewport, place: IntBox)
         array = np.pad(array, (beyond[:2], beyond[2:]), "edge")
     scaled = Image.fromarray(array).resize(
         (around[2] - around[0], around[3] - around[1]),
-        Image.Resampling.HAMMING if smooth else Image.Resampling.NEAREST,
+        Image.Resampling.HAMMING,
         (source[0] - left, source[1] - top, source[2] - left, source[3] - top),
     )
     return _cut(np.asarray(scaled), around, place)
+
+
+def _enlarged(pixels: Callable[[IntBox], Grey], viewport: Viewport, place: IntBox) -> Grey:
+    """The same, where a px of the picture is no smaller than one of the canvas."""
+
+    # Of each px of the canvas by itself: what lies on a border falls to one side in every patch.
+    def under(first: int, after: int, origin: float, side: int) -> npt.NDArray[np.intp]:
+        middles = np.arange(first, after) + 0.5
+        found: npt.NDArray[np.intp] = np.floor((middles - origin) / viewport.scale).astype(np.intp)
+        return found.clip(0, side - 1)
+
+    columns = under(place[0], place[2], viewport.x, viewport.picture[0])
+    rows = under(place[1], place[3], viewport.y, viewport.picture[1])
+    left, top = int(columns[0]), int(rows[0])
+    array = pixels((left, top, int(columns[-1]) + 1, int(rows[-1]) + 1))
+    return np.ascontiguousarray(array[np.ix_(rows - top, columns - left)])
 
 
 def _cut(array: Grey, around: IntBox, place: IntBox) -> Grey:
