@@ -200,13 +200,35 @@ class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
         icon
             SVG markup inside an ``<svg>`` of 20 by 20, or None for its name alone.
 
+        Notes
+        -----
+        A model that segments by clicks, such as SAM (not run here: it needs its weights)::
+
+            predictor = segment_anything.SamPredictor(model)
+
+            def sam(image, mask, points):
+                predictor.set_image(image)
+                labels = np.ones(len(points))
+                masks, scores, _ = predictor.predict(np.array(points), labels)
+                return masks[scores.argmax()] | (mask > 127)
+
+            painter.add_tool("SAM", sam, gesture="clicks", tooltip="Click what to fill, then Enter")
+
         Examples
         --------
-        >>> from PIL import Image
-        >>> from fluxfill_nb.widgets.painter import MaskPainter
-        >>> painter = MaskPainter(Image.new("RGB", (64, 48), "white"))
-        >>> painter.add_tool("light", lambda image, mask, points: image.mean(axis=2) > 200)
-        >>> painter.tool = "light"
+        With scikit-image, what hangs together and is about as green as the clicked pixel:
+
+        >>> import fluxfill_nb as ff
+        >>> from skimage import data, segmentation
+        >>> def alike(image, mask, points):
+        ...     x, y = points[0]
+        ...     found = segmentation.flood(image[:, :, 1], (int(y), int(x)), tolerance=30)
+        ...     return found | (mask > 127)
+        >>> painter = ff.MaskPainter(data.coffee())
+        >>> painter.add_tool("alike", alike, tooltip="Fill what is about as green")
+        >>> painter.use_tool("alike", [(300, 150)])
+        >>> painter.coverage > 0
+        True
         """
         tool = tools_.plugged_in(name, function, gesture, tooltip, icon)
         if name in {built_in.name for built_in in BUILT_IN}:
