@@ -523,4 +523,4 @@ def test_the_saved_state_is_small_and_has_no_picture_in_it():
     press(find(painter, "Save", Button))
     upload(painter, png(Image.fromarray(noise[:, :, 0]).point(lambda v: 255 * (v > 127))))
     assert painter.error == ""
-    assert len(json.dumps(dependency_state(painter, drop_defaults=True))) < 60_000
+    assert len(json.dumps(dependency_state(painter, drop_defaults=True))) < 64_000
