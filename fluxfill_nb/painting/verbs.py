@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidOption
 from ..images import encode_png
@@ -45,22 +46,22 @@ class Verbs:
     (0, 0, 64, 48)
     """
 
-    @property
-    def mask(self) -> Mask:
-        """The mask as it is now."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+        # What a class brings along to have the verbs. Declared, not inherited: an abstract base
+        # class has another metaclass than widgets.
 
-    def apply(self, operation: Operation) -> IntBox | None:
-        """Paint an operation; return the box that has changed."""
-        raise NotImplementedError
+        @property
+        def mask(self) -> Mask:
+            """The mask as it is now."""
 
-    def undo(self) -> IntBox | None:
-        """Take the last operation back; return the box that has changed."""
-        raise NotImplementedError
+        def apply(self, operation: Operation) -> IntBox | None:
+            """Paint an operation; return the box that has changed."""
 
-    def redo(self) -> IntBox | None:
-        """Do again what was undone last; return the box that has changed."""
-        raise NotImplementedError
+        def undo(self) -> IntBox | None:
+            """Take the last operation back; return the box that has changed."""
+
+        def redo(self) -> IntBox | None:
+            """Do again what was undone last; return the box that has changed."""
 
     def brush(self, points: Points, size: float = 20.0, hardness: float = 1.0) -> None:
         """Fill along a line with a round brush.
