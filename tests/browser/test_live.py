@@ -51,7 +51,7 @@ def test_cells_fill_in_while_it_runs_and_a_picture_is_left(run, page):
     done = page.locator(".ffnb-live .ffnb-done img")
     expect(done.first).to_be_visible(timeout=60_000)
     assert done.count() < 8, "it runs still"
-    assert page.locator(".ffnb-live figure").count() == 8
+    expect(page.locator(".ffnb-live figure")).to_have_count(8)
     expect(page.locator(".ffnb-live .ffnb-header", has_text="seed = 3")).to_be_visible()
     drawn = done.first.bounding_box()
     assert drawn["width"] / drawn["height"] == pytest.approx(192 / 128, rel=0.05)

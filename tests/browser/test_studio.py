@@ -202,7 +202,7 @@ def test_stop_in_mid_fill_also_while_a_cell_is_busy(desk, notebook):
     notebook.until("studio.painter.bbox is not None", True)
     desk.button("Fill ×4 seeds").click()
     desk.root.get_by_text("running").first.wait_for()
-    assert desk.cards.count() == 4
+    until(lambda: desk.cards.count() == 4, "each fill has its card")
     # A preview of the service's is seen, not only words.
     until(lambda: teal(desk.newest(3)), "the preview is shown", 20)
     notebook.run("time.sleep(6)", wait=False)
