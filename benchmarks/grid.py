@@ -125,7 +125,7 @@ def ours(paths: list[Path], count: int, cell: int, kept: str) -> Callable[[], by
     from fluxfill_nb.grid import Grid
     from fluxfill_nb.result import PictureFile
     from fluxfill_nb.store.stored import StoredResult
-    from fluxfill_nb.sweep_result import SweepResult
+    from fluxfill_nb.sweep import SweepResult
 
     thumbs = Path(kept or tempfile.mkdtemp(dir=paths[0].parent))
     outcomes = []

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .services import connect as connect
     from .store import RunStore as RunStore
     from .sweep import Sweep as Sweep
-    from .sweep_result import SweepResult as SweepResult
+    from .sweep import SweepResult as SweepResult
     from .widgets.compare import Compare as Compare
     from .widgets.painter import MaskPainter as MaskPainter
     from .widgets.panel import ParameterPanel as ParameterPanel
@@ -60,7 +60,7 @@ _HOME = {
     "RunStore": "store",
     "Studio": "widgets.studio",
     "Sweep": "sweep",
-    "SweepResult": "sweep_result",
+    "SweepResult": "sweep",
     "connect": "services",
     "errors": "",
     "extend": "outpaint",

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from .errors import InvalidInput, InvalidOption
-from .mask_reading import FILLED
-from .morphology import dilate
+from .mask.morphology import dilate
+from .mask.reading import FILLED
 from .result import FillResult
 from .wording import did_you_mean
 

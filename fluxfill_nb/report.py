@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from .dimensions import dimensions_of, value_text
 from .errors import FluxFillError, InvalidOption
 from .options import FillOptions
 from .request import FillRequest
 from .result import FillResult
 from .showing import DIFFERENCE_TOP, Showing, difference_colours, fitted
-from .sweep_result import status
+from .sweep import status
+from .sweep.dimensions import dimensions_of, value_text
 
 if TYPE_CHECKING:
     from .mask import Size
-    from .sweep import Point
-    from .sweep_result import Outcome, SweepResult
+    from .sweep import Outcome, Point, SweepResult
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 _SUFFIXES = (".html", ".htm")
@@ -78,7 +77,7 @@ def write_report(
     >>> import fluxfill_nb as ff
     >>> from fluxfill_nb.report import write_report
     >>> from fluxfill_nb.sweep import Sweep
-    >>> from fluxfill_nb.sweep_result import SweepResult
+    >>> from fluxfill_nb.sweep import SweepResult
     >>> picture = Image.linear_gradient("L")
     >>> mask = ff.Mask.from_ellipse(picture.size, (80, 80, 140, 160))
     >>> sweep = Sweep(ff.FillRequest(picture, mask, steps=15), seed=[1, 2])

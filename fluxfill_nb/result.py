@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import morphology, provenance
+from . import provenance
 from .errors import InvalidInput, InvalidMask
 from .images import Picture
-from .mask_reading import FILLED
+from .mask import morphology
+from .mask.reading import FILLED
 from .request import FillRequest
 from .triptych import triptych
 

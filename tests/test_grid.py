@@ -18,15 +18,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import fluxfill_nb as ff
-from fluxfill_nb.dimensions import Dimension
 from fluxfill_nb.errors import ContentModerated, InvalidOption, SubmissionUnconfirmed, TaskFailed
 from fluxfill_nb.grid import Grid, plot
 from fluxfill_nb.grid.fonts import measured
 from fluxfill_nb.grid.layout import Box, Contents, Text, lay_out, wrapped
 from fluxfill_nb.grid.places import Places, places_of
 from fluxfill_nb.showing import Showing
-from fluxfill_nb.sweep import Sweep
-from fluxfill_nb.sweep_result import SweepResult
+from fluxfill_nb.sweep import Sweep, SweepResult
+from fluxfill_nb.sweep.dimensions import Dimension
 
 SIZE = (96, 64)
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
@@ -597,7 +596,7 @@ def test_wrong_files_and_axes_are_refused(runs, tmp_path):
 def test_drawing_leaves_pyplot_alone():
     code = (
         "import sys, fluxfill_nb.grid; print('matplotlib.pyplot' in sys.modules); "
-        "import fluxfill_nb.sweep_result"
+        "import fluxfill_nb.sweep"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

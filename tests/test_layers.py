@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,8 @@ import fluxfill_nb
 HOME = Path(fluxfill_nb.__file__).parent
 
 VALUES = {
-    "axes", "dimensions", "errors", "images", "mask", "mask_reading", "metrics", "morphology",
-    "options", "outpaint", "provenance", "request", "result", "showing", "space", "sweep",
-    "sweep_result", "triptych", "version", "wording",
+    "errors", "images", "mask", "metrics", "options", "outpaint", "provenance", "request",
+    "result", "showing", "sweep", "triptych", "version", "wording",
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "__init__": {"version"},
 }
 # A thing's own display loads the view that shows it, at the moment that it is asked for.
-SHOWN_BY = {"sweep_result.py": {"grid", "report"}, "client/run.py": {"widgets"}}
+SHOWN_BY = {"sweep/sweep_result.py": {"grid", "report"}, "client/run.py": {"widgets"}}
 ONLY_IN = {
     "fastapi": {"server"},
     "uvicorn": {"listening"},
@@ -49,6 +49,7 @@ def layer_of(module: Path) -> str:
     return module.relative_to(HOME).with_suffix("").parts[0]
 
 
+@functools.cache
 def imports(module: Path) -> set[str]:
     """Full names of all that a module imports, those for type checkers aside."""
     tree = ast.parse(module.read_text())
@@ -110,15 +111,35 @@ def test_a_library_is_known_in_one_place(library):
     assert users <= ONLY_IN[library]
 
 
+def in_a_circle(needs: dict[str, set[str]]) -> set[str]:
+    while ready := {name for name, others in needs.items() if not others & needs.keys()}:
+        needs = {name: others for name, others in needs.items() if name not in ready}
+    return needs.keys()
+
+
 def test_no_cycles_between_the_values():
+    needs: dict[str, set[str]] = {name: set() for name in VALUES}
+    for module in MODULES:
+        if (name := layer_of(module)) in VALUES:
+            found = {each.split(".")[1] for each in imports(module) if "." in each}
+            views = SHOWN_BY.get(module.relative_to(HOME).as_posix(), set())
+            needs[name] |= found - views - {name}
+    assert needs["sweep"]
+    assert not in_a_circle(needs)
+
+
+@pytest.mark.parametrize("folder", sorted({module.parent for module in MODULES} - {HOME}), ids=str)
+def test_no_cycles_within_a_folder(folder):
+    package = ".".join(["fluxfill_nb", *folder.relative_to(HOME).parts, ""])
     needs = {
-        name: {found.split(".")[1] for found in imports(HOME / f"{name}.py") if "." in found}
-        & VALUES - SHOWN_BY.get(f"{name}.py", set())
-        for name in VALUES
+        module.stem: {
+            each.removeprefix(package).split(".")[0]
+            for each in imports(module)
+            if each.startswith(package)
+        }
+        for module in folder.glob("*.py")
     }
-    while ready := {name for name, others in needs.items() if not others}:
-        needs = {name: others - ready for name, others in needs.items() if name not in ready}
-    assert not needs
+    assert not in_a_circle(needs)
 
 
 def test_the_walls_are_really_looked_at():

@@ -24,7 +24,7 @@ from skimage import data, measure
 import fluxfill_nb as ff
 from fluxfill_nb.errors import InvalidImage, InvalidMask, InvalidOption, MaskWarning
 from fluxfill_nb.mask import Mask
-from fluxfill_nb.morphology import depth
+from fluxfill_nb.mask.morphology import depth
 
 Grey = NDArray[np.uint8]
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import fluxfill_nb as ff
-from fluxfill_nb import morphology
 from fluxfill_nb.errors import InvalidImage, InvalidInput, InvalidMask, InvalidOption, MaskWarning
+from fluxfill_nb.mask import morphology
 from fluxfill_nb.painting import (
     Clear,
     Ellipse,

@@ -41,9 +41,9 @@ from fluxfill_nb.options import FillFields, FillOptions
 from fluxfill_nb.request import FILL_PATH
 from fluxfill_nb.widgets.painter import icons
 from fluxfill_nb.widgets.panel import ParameterPanel
-from fluxfill_nb.widgets.panel_code import as_curl, as_python
-from fluxfill_nb.widgets.panel_fields import PRESETS, Scale, fields
-from fluxfill_nb.widgets.panel_rows import Secret
+from fluxfill_nb.widgets.panel.code import as_curl, as_python
+from fluxfill_nb.widgets.panel.fields import PRESETS, Scale, fields
+from fluxfill_nb.widgets.panel.rows import Secret
 
 SECRET = "whsec-3f9a7c21"
 KEY = "bfl-key-81d2e6"

@@ -19,8 +19,7 @@ from PIL import Image
 import fluxfill_nb as ff
 from fluxfill_nb.errors import ContentModerated, InvalidOption
 from fluxfill_nb.report import write_report
-from fluxfill_nb.sweep import Sweep
-from fluxfill_nb.sweep_result import SweepResult
+from fluxfill_nb.sweep import Sweep, SweepResult
 
 SIZE = (96, 64)
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)

@@ -28,8 +28,7 @@ from fluxfill_nb.errors import (
     TaskFailed,
 )
 from fluxfill_nb.metrics import METRICS, measure
-from fluxfill_nb.sweep import Sweep
-from fluxfill_nb.sweep_result import STATES, SweepResult, status
+from fluxfill_nb.sweep import STATES, Sweep, SweepResult, status
 
 SIZE = (64, 48)
 REQUEST = ff.FillRequest(
@@ -394,7 +393,7 @@ def test_without_pandas_the_remedy_is_told():
         "import sys; sys.modules['pandas'] = None\n"
         "import fluxfill_nb as ff\n"
         "from fluxfill_nb.sweep import Sweep\n"
-        "from fluxfill_nb.sweep_result import SweepResult\n"
+        "from fluxfill_nb.sweep import SweepResult\n"
         "request = ff.FillRequest(bytes.fromhex(sys.argv[1]), ff.Mask.full((2, 2)))\n"
         "try:\n"
         "    SweepResult(Sweep(request), [None]).to_frame()\n"
@@ -506,7 +505,7 @@ def test_more_axes_than_a_grid_has_room_for_are_told(client):
 
 def test_the_views_are_loaded_when_asked_for():
     code = (
-        "import sys, fluxfill_nb.sweep_result\n"
+        "import sys, fluxfill_nb.sweep\n"
         "assert not {'matplotlib', 'pandas', 'httpx', 'fluxfill_nb.grid'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,8 +13,7 @@ from ..options import FillKeywords
 from ..request import FillRequest
 from ..result import FillResult, FillTask
 from ..store import RunStore
-from ..sweep import Sweep
-from ..sweep_result import SweepResult
+from ..sweep import Sweep, SweepResult
 from . import conductor
 from .collected import Collected
 from .core import HOSTED_URL, AsyncFluxFill, StoreSource

@@ -12,8 +12,7 @@ import anyio
 from .. import errors
 from ..request import FillRequest
 from ..result import FillResult
-from ..sweep import Point, Sweep
-from ..sweep_result import Outcome, SweepResult
+from ..sweep import Outcome, Point, Sweep, SweepResult
 from .heartbeat import awake
 from .keeper import was_free
 from .purse import Purse

@@ -23,8 +23,7 @@ from ..options import FillKeywords
 from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillResult, FillTask
 from ..store import Attempt, Pending, RunStore, Stored
-from ..sweep import Sweep
-from ..sweep_result import SweepResult
+from ..sweep import Sweep, SweepResult
 from . import conductor, retries, wire
 from .collected import Collected
 from .doorbell import Doorbell

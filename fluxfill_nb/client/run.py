@@ -15,8 +15,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from .. import errors
 from ..result import FillProgress, FillResult
-from ..sweep import Point
-from ..sweep_result import Outcome
+from ..sweep import Outcome, Point
 from .purse import Purse
 
 T = TypeVar("T")

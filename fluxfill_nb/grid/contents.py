@@ -9,20 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..dimensions import Dimension, value_text
 from ..errors import FluxFillError, InvalidOption
 from ..metrics import METRICS, named_metrics
 from ..options import FillOptions
 from ..result import FillResult
 from ..showing import DIFFERENCE_TOP, SHOWS, Showing, fitted
-from ..sweep_result import STATES, status
+from ..sweep import STATES, status
+from ..sweep.dimensions import Dimension, value_text
 from ..wording import did_you_mean
 from .layout import Contents, columns, panels_across, rows
 from .places import Places
 
 if TYPE_CHECKING:
-    from ..sweep import Point
-    from ..sweep_result import Outcome, SweepResult
+    from ..sweep import Outcome, Point, SweepResult
 
 Place = tuple[int, int, int]
 """Panel, row, column."""

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
-from ..dimensions import dimensions_of
 from ..errors import InvalidOption
 from ..showing import Showing, fitted
+from ..sweep.dimensions import dimensions_of
 from .contents import Cell, Look, Survey
 from .drawing import DPI, draw, rendered
 from .fonts import DRAWING, measured
@@ -24,7 +24,7 @@ from .layout import Page, lay_out
 from .places import ROLES, places_of
 
 if TYPE_CHECKING:
-    from ..sweep_result import SweepResult
+    from ..sweep import SweepResult
 
 _INLINE_QUALITY, _SAVED_QUALITY = 88, 93
 _LARGEST_SAVED = 8000
@@ -79,7 +79,7 @@ class Grid:
     >>> import fluxfill_nb as ff
     >>> from fluxfill_nb.grid import Grid
     >>> from fluxfill_nb.sweep import Sweep
-    >>> from fluxfill_nb.sweep_result import SweepResult
+    >>> from fluxfill_nb.sweep import SweepResult
     >>> picture = Image.linear_gradient("L")
     >>> mask = ff.Mask.from_ellipse(picture.size, (80, 80, 140, 160))
     >>> sweep = Sweep(ff.FillRequest(picture, mask, steps=15), seed=[1, 2, 3], guidance=[10, 30])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from ..dimensions import Dimension
+from ..sweep.dimensions import Dimension
 from .places import Places
 
 INK = "#262626"

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..dimensions import Dimension
 from ..errors import InvalidOption
+from ..sweep.dimensions import Dimension
 from ..wording import did_you_mean
 
 ROLES = ("row", "col", "panel", "page")

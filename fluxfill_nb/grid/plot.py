@@ -10,16 +10,16 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..dimensions import value_text
 from ..images import encode_png
 from ..metrics import named_metrics
+from ..sweep.dimensions import value_text
 from .drawing import rendered
 from .fonts import DRAWING, drawable
 from .layout import FAINT
 from .places import check_axis
 
 if TYPE_CHECKING:
-    from ..sweep_result import SweepResult
+    from ..sweep import SweepResult
 
 _COLOURS = colormaps["viridis"]
 _SHOWN = 24  # characters of a label

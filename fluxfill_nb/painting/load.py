@@ -12,7 +12,7 @@ from PIL import Image
 from ..errors import InvalidMask
 from ..images import decode_base64, encode_png
 from ..mask import Mask
-from ..mask_reading import FILLED
+from ..mask.reading import FILLED
 from . import checks
 from .operation import Grey, Operation
 

@@ -11,10 +11,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .. import morphology
 from ..errors import InvalidImage
-from ..mask import Box, Size
-from ..mask_reading import FILLED
+from ..mask import Box, Size, morphology
+from ..mask.reading import FILLED
 from . import checks, raster
 from .checks import Mode, Pairs
 from .operation import Grey, IntBox, Operation

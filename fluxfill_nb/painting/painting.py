@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..images import ImageSource, open_image
 from ..mask import Mask, MaskSource, Size
-from ..mask_reading import FILLED
+from ..mask.reading import FILLED
 from .history import Patch, Steps
 from .load import Load
 from .log import Log

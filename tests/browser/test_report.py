@@ -13,8 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 import fluxfill_nb as ff
 from fluxfill_nb.errors import ContentModerated
 from fluxfill_nb.showing import Showing
-from fluxfill_nb.sweep import Sweep
-from fluxfill_nb.sweep_result import SweepResult
+from fluxfill_nb.sweep import Sweep, SweepResult
 
 SIZE = (320, 240)
 NOISE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from PIL import Image
 
-from ...mask_reading import FILLED
+from ...mask.reading import FILLED
 from .colours import Reading, read_prompt
 from .sampler import Settings, fill_hole
 

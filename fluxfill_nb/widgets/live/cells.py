@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ...dimensions import value_text
 from ...errors import FluxFillError
 from ...result import FillProgress, FillResult
 from ...showing import Showing, fitted
-from ...sweep import Point
-from ...sweep_result import status
+from ...sweep import Point, status
+from ...sweep.dimensions import value_text
 from .watched import Watched
 
 SIDE = 160

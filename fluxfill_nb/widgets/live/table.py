@@ -9,9 +9,8 @@ from typing import TypeVar
 from ipywidgets import HTML, DOMWidget, GridBox, Layout
 from ipywidgets.widgets.widget_string import HTMLStyle
 
-from ...dimensions import Dimension, dimensions_of
-from ...sweep import Point
-from ...sweep_result import SweepResult
+from ...sweep import Point, SweepResult
+from ...sweep.dimensions import Dimension, dimensions_of
 from .cells import SIDE
 from .watched import Watched
 

@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from ...errors import FluxFillError
 from ...result import FillProgress
-from ...sweep import Point
-from ...sweep_result import Outcome
+from ...sweep import Outcome, Point
 
 
 class Progress(Protocol):

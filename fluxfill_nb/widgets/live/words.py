@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import FluxFillError
 from ...result import FillResult
-from ...sweep_result import SweepResult
+from ...sweep import SweepResult
 from ...wording import span
 from .watched import Watched
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
-from ...mask_reading import FILLED
-from ...morphology import dilate
+from ...mask.morphology import dilate
+from ...mask.reading import FILLED
 from ...painting.operation import Grey, IntBox
 from .viewport import Viewport
 

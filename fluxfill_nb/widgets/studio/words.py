@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ...errors import FluxFillError, TaskFailed, TaskModerated
 from ...options import FillOptions
 from ...result import FillResult
-from ...sweep_result import status
+from ...sweep import status
 from ...wording import shown
 from ..live.cells import Face
 

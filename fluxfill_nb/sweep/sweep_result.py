@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from .axes import is_several
-from .errors import (
+from ..errors import (
     FluxFillError,
     InvalidInput,
     SubmissionUnconfirmed,
     TaskModerated,
 )
-from .metrics import Sample, named_metrics
-from .result import FillResult
+from ..metrics import Sample, named_metrics
+from ..result import FillResult
+from ..wording import counted, extent, listed, named
+from .axes import is_several
 from .sweep import Point, Sweep
-from .wording import counted, extent, listed, named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .grid import Grid
+    from ..grid import Grid
 
 MOST_STARS = 5
 """The best rating."""
@@ -78,7 +78,7 @@ class SweepResult:
     >>> from PIL import Image
     >>> import fluxfill_nb as ff
     >>> from fluxfill_nb.sweep import Sweep
-    >>> from fluxfill_nb.sweep_result import SweepResult
+    >>> from fluxfill_nb.sweep import SweepResult
     >>> picture = Image.linear_gradient("L")
     >>> mask = ff.Mask.from_ellipse(picture.size, (80, 80, 140, 160))
     >>> sweep = Sweep(ff.FillRequest(picture, mask, steps=15), seed=[1, 2], guidance=[10, 30])
@@ -415,19 +415,19 @@ class SweepResult:
 
     def grid(self, **options: Any) -> Grid:
         """Return the results as a figure; see `fluxfill_nb.Grid` for what can be said."""
-        from .grid import Grid
+        from ..grid import Grid
 
         return Grid(self, **options)
 
     def plot(self, metric: str, x: str, **options: Any) -> Figure:
         """Return a metric against an axis, as a figure."""
-        from .grid import plot
+        from ..grid import plot
 
         return plot(self, metric, x, **options)
 
     def report(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write the results as one HTML page, which needs no network; return its path."""
-        from .report import write_report
+        from ..report import write_report
 
         return write_report(self, path, **options)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ..errors import InvalidInput
+from ..wording import did_you_mean, listed
 from .axes import MOST, Axis, is_several, plain
-from .errors import InvalidInput
-from .wording import did_you_mean, listed
 
 Labels = dict[str, Any]
 """Axis to label."""

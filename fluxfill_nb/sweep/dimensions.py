@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .wording import shown
+from ..wording import shown
 
 if TYPE_CHECKING:
     from .sweep import Point
@@ -73,7 +73,7 @@ def value_text(value: Any) -> str:
 
     Examples
     --------
-    >>> from fluxfill_nb.dimensions import value_text
+    >>> from fluxfill_nb.sweep.dimensions import value_text
     >>> value_text(30.0), value_text("")
     ('30', '""')
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ..options import FillOptions
+from ...options import FillOptions
 
 Kind = Literal["text", "line", "secret", "switch", "choice", "slider", "number"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..client import HOSTED_URL
-from ..options import FillOptions
-from ..request import FILL_PATH
+from ...client import HOSTED_URL
+from ...options import FillOptions
+from ...request import FILL_PATH
 
 # Instead of what must not stand in a notebook.
 _SECRET = "WEBHOOK_SECRET"

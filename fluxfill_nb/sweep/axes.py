@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .errors import InvalidInput, InvalidOption
-from .images import Picture, is_array
-from .mask import Mask
-from .options import FillOptions
-from .wording import listed, quoted, shown
+from ..errors import InvalidInput, InvalidOption
+from ..images import Picture, is_array
+from ..mask import Mask
+from ..options import FillOptions
+from ..wording import listed, quoted, shown
 
 PICTURES = ("image", "mask")
 """The axes whose values are pictures."""

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from ..errors import InvalidInput, InvalidOption
+from ..images import Picture
+from ..mask import Mask
+from ..options import FillOptions
+from ..request import USD_PER_FILL, FillRequest
+from ..wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted, span
 from . import axes as axis
 from .axes import Axis
-from .errors import InvalidInput, InvalidOption
-from .images import Picture
-from .mask import Mask
-from .options import FillOptions
-from .request import USD_PER_FILL, FillRequest
 from .space import Labels, Space, columns
-from .wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted, span
 
 _SETTINGS = FillOptions.names()
 _KNOWN = (*_SETTINGS, *axis.PICTURES)

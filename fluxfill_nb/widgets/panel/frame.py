@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ipywidgets import HTML, VBox, Widget
 
-from .painter import icons
-from .painter.controls import Controls, marked, reveal
-from .panel_fields import PRESET_FIELDS
-from .panel_rows import Pick, Row, Secret, row
+from ..painter import icons
+from ..painter.controls import Controls, marked, reveal
+from .fields import PRESET_FIELDS
+from .rows import Pick, Row, Secret, row
 
 if TYPE_CHECKING:
-    from .painter.painter import MaskPainter
+    from ..painter.painter import MaskPainter
     from .panel import ParameterPanel
 
 _DRAWINGS = {
@@ -226,7 +226,7 @@ def _stylesheet() -> HTML:
 
 @cache
 def _css() -> str:
-    rules = resources.files(__package__).joinpath("panel.css").read_text("utf-8")
+    rules = resources.files(__package__).joinpath("style.css").read_text("utf-8")
     # It is saved with the notebook: without comments and indentation.
     rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
     drawn = [icons.rule(name, icons.svg(drawing)) for name, drawing in _DRAWINGS.items()]

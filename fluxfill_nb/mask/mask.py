@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from . import mask_reading, morphology
-from .errors import InvalidMask, InvalidOption
-from .images import ImageSource, encode_png, is_array, open_image, pixel_digest
-from .mask_reading import FILLED
+from ..errors import InvalidMask, InvalidOption
+from ..images import ImageSource, encode_png, is_array, open_image, pixel_digest
+from . import morphology, reading
+from .reading import FILLED
 
 Size: TypeAlias = tuple[int, int]
 """Width and height, px."""
@@ -75,9 +75,9 @@ class Mask:
         if isinstance(source, Mask):
             array = source._array
         elif is_array(source) and (grey := _grey(np.asarray(source))) is not None:
-            array = mask_reading.from_array(grey)
+            array = reading.from_array(grey)
         else:
-            array = mask_reading.from_picture(source)
+            array = reading.from_picture(source)
         object.__setattr__(self, "_array", _frozen(array))
 
     @classmethod

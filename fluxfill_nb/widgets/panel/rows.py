@@ -25,8 +25,8 @@ from ipywidgets import (
 from pydantic import SecretStr
 from traitlets import Unicode
 
-from .painter.controls import Controls, marked, reveal
-from .panel_fields import Field
+from ..painter.controls import Controls, marked, reveal
+from .fields import Field
 
 Write = Callable[[str, Any], None]
 """Takes a field's name, and what a person has set it to."""

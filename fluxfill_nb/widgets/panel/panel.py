@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Instance, Unicode, observe, validate
 
-from .. import services
-from ..client import FluxFill, hosted_key
-from ..errors import FluxFillError, InvalidOption, MissingKey, NotAuthenticated
-from ..options import FillOptions
-from ..request import USD_PER_CREDIT, USD_PER_FILL
-from . import panel_code, panel_frame
-from .panel_fields import PRESET_FIELDS, PRESETS, fields
+from ... import services
+from ...client import FluxFill, hosted_key
+from ...errors import FluxFillError, InvalidOption, MissingKey, NotAuthenticated
+from ...options import FillOptions
+from ...request import USD_PER_CREDIT, USD_PER_FILL
+from . import code, frame
+from .fields import PRESET_FIELDS, PRESETS, fields
 
 logger = logging.getLogger("fluxfill_nb.widgets")
 
@@ -101,7 +101,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]
         super().__init__(options=options, seed_locked=options.seed is not None)
         self.service = "hosted" if client is None and hosted_key() else "local"
         self.client = client
-        self.children = panel_frame.frame(self)
+        self.children = frame.frame(self)
         self.add_class("ffnb-parameters")
 
     # ------------------------------------------------------------------------------ the settings
@@ -182,11 +182,11 @@ class ParameterPanel(VBox):  # type: ignore[misc]
     def to_python(self) -> str:
         """Return Python that makes a fill with these settings; a secret is left out."""
         known = self.service if self.service in ("hosted", "local") else None
-        return panel_code.as_python(self.options, known)
+        return code.as_python(self.options, known)
 
     def to_curl(self) -> str:
         """Return a shell command that asks the hosted service for this; key and secret left out."""
-        return panel_code.as_curl(self.options)
+        return code.as_curl(self.options)
 
     # ------------------------------------------------------------------------------ the service
 

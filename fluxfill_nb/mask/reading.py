@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidImage, InvalidMask, MaskWarning
-from .images import ImageSource, array_to_8_bit, read, to_rgb
+from ..errors import InvalidImage, InvalidMask, MaskWarning
+from ..images import ImageSource, array_to_8_bit, read, to_rgb
 
 FILLED = 128
 """From this value on, a pixel is filled; the service knows black and white only."""
