@@ -41,13 +41,9 @@ format: .venv/dev
 pictures: .venv/lab
 	$(BIN)/python scripts/sample.py
 
+# The README's tables; ARGS="grid store" runs these alone.
 benchmark: .venv/dev
-	$(BIN)/python benchmarks/values.py
-	$(BIN)/python benchmarks/painting.py
-	$(BIN)/python benchmarks/store.py
-	$(BIN)/python benchmarks/grid.py
-	CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python benchmarks/painter_view.py
-	$(BIN)/python benchmarks/client.py
+	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python scripts/benchmark.py $(ARGS)
 
 clean:
 	rm -rf .venv .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
