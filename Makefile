@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: lab test lint types wheel format pictures benchmark clean
+.PHONY: lab test test-flux lint types wheel ranges format pictures docs benchmark clean
 
 lab: .venv/lab
 	@$(BIN)/python scripts/lab.py $(ARGS)
@@ -17,6 +17,11 @@ lab: .venv/lab
 test: .venv/dev
 	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python -m pytest \
 		--numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# FLUX.1 Fill [dev], on a tiny model. Torch is large, so it has an environment of its own; a CPU build
+# will do: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+test-flux: .venv-flux/flux
+	.venv-flux/bin/python -m pytest tests/test_flux_dev.py $(ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -37,16 +42,29 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The README's pictures.
-pictures: .venv/lab
-	$(BIN)/python scripts/sample.py
+# The same tests with the wheel, on the lowest and the newest versions that pyproject.toml allows.
+ranges: .venv/dev
+	$(BIN)/python scripts/check_ranges.py $(ARGS)
+
+# The pictures of README and documentation.
+pictures: .venv/dev
+	CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python scripts/pictures.py
+
+# The documentation: build/docs/index.html.
+docs: .venv/docs
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 
 # The README's tables; ARGS="grid store" runs these alone.
 benchmark: .venv/dev
 	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python scripts/benchmark.py $(ARGS)
 
 clean:
-	rm -rf .venv .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-flux .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv-flux/flux: pyproject.toml
+	$(PYTHON) -m venv .venv-flux
+	.venv-flux/bin/python -m pip install --quiet --editable ".[flux]" "torch==2.13.0" pytest hypothesis
+	@touch $@
 
 .venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed, and was not found." >&2; exit 1; fi
@@ -54,7 +72,7 @@ clean:
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 # Each stamp says that an extra is installed as pyproject.toml asks for it.
-.venv/lab .venv/dev: .venv/bin/python pyproject.toml
+.venv/lab .venv/dev .venv/docs: .venv/bin/python pyproject.toml
 	@echo "Installing fluxfill_nb[$(@F)] into .venv …"
 	@$(BIN)/python -m pip install --quiet --editable ".[$(@F)]"
 	@touch $@

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+
+# Modules that import an extra's libraries cannot be looked through for examples without them.
+collect_ignore = (
+    []
+    if importlib.util.find_spec("diffusers")
+    else [
+        "fluxfill_nb/engines/flux_dev/model.py",
+        "fluxfill_nb/engines/flux_dev/pipeline.py",
+        "tests/tiny_flux.py",
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,10 @@ from ..options import FillOptions
 
 
 class Cancelled(Exception):
-    """Nobody wants this picture any more; raised by ``progress`` through the engine."""
+    """Nobody wants this picture any more; raised by ``progress`` through the engine.
+
+    Engines let it pass, and clean up on the way.
+    """
 
 
 class Progress(Protocol):
@@ -46,6 +49,17 @@ class Engine(Protocol):
 
     A plain function with the same four parameters serves as well; its ``__name__`` is then its
     name.
+
+    Beyond the call, an engine may have
+
+    ``name``
+        What it is called where its results are shown.
+    ``details(options)``
+        What it says of itself and of a fill: a dict that fits into JSON.
+    ``concurrency``
+        How many calls at once suit it, each from a thread of its own. One that fills several
+        pictures in one go asks for as many as it takes, gathers them under way, and answers each
+        call by itself, with its own progress and its own end: see `fluxfill_nb.engines.FluxDev`.
 
     Examples
     --------
