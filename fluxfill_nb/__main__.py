@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except errors.InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (errors.FluxFillError, OSError) as error:
+    except (errors.FluxFillError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -166,31 +166,60 @@ def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve the hosted service's contract with a local engine",
-        description="Serve the contract of FLUX.1 Fill [pro] with an engine on this machine.",
+        description="Serve the contract of FLUX.1 Fill [pro] with an engine of your own. /health "
+        "says whether fills are taken on, /metrics what is done, for Prometheus.",
     )
     serve.add_argument(
         "--host", default="127.0.0.1", help="default: %(default)s, this machine only"
     )
     serve.add_argument("--port", type=int, default=8000, help="default: %(default)s; 0: a free one")
     serve.add_argument(
-        "--key", action="append", default=[], help="a key that may submit; may be repeated"
+        "--key", metavar="NAME=KEY", action="append", default=[],
+        help="a key that may submit, and whose it is; may be repeated. Others on this machine can "
+        "see it: better use --keys",
+    )  # fmt: skip
+    serve.add_argument(
+        "--keys", metavar="FILE", type=Path,
+        help='TOML: lines NAME = "KEY", or tables [NAME] with key, max_active and credits',
+    )  # fmt: skip
+    serve.add_argument(
+        "--max-active", type=int, default=24, metavar="N",
+        help="how many fills of each key may wait or run (default: %(default)s); those that wait "
+        "take turns, key by key",
+    )  # fmt: skip
+    serve.add_argument(
+        "--credits", type=float, metavar="N",
+        help="what each key can spend, at 5 a picture (default: fills cost nothing)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--grace", type=float, default=30.0, metavar="S",
+        help="after SIGTERM, how long fills may take to end and to be fetched, s "
+        "(default: %(default)g)",
+    )  # fmt: skip
+    engine = serve.add_argument_group("engine")
+    engine.add_argument("--engine", default="patches", help="patches (default) or flux_dev")
+    engine.add_argument("--weights", metavar="DIR", help="FLUX.1 Fill [dev]'s, for flux_dev")
+    engine.add_argument("--device", help="where flux_dev runs, such as cuda or cpu")
+    engine.add_argument("--dtype", help="flux_dev's numbers, such as bfloat16")
+    engine.add_argument(
+        "--workers", type=int, metavar="N",
+        help="how many fills run at once (default: as many as suit engine, machine or cluster)",
+    )  # fmt: skip
+    where = engine.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes", action="store_true", help="run fills in processes instead of threads"
     )
-    serve.add_argument("--engine", default="patches", help="default: %(default)s")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="run fills on a Dask cluster; its scheduler's address, such as tcp://10.0.0.5:8786",
+    )  # fmt: skip
     serve.set_defaults(run=_serve)
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from .server import LocalServer
+    from .server import command
 
-    with LocalServer(
-        options.engine, host=options.host, port=options.port, keys=options.key
-    ) as server:
-        if server.keys and not options.key:
-            print(f"Reachable from other machines, so a key is needed: {server.keys[0]}")
-        print(f"Serving {server.engine_name} on {server.url} (documented at {server.url}/docs)")
-        print(f'Use it with fluxfill_nb.connect("{server.url}"); stop with Ctrl-C.', flush=True)
-        while True:
-            time.sleep(3600)
+    command.run(options)
 
 
 def _add_webhook(commands: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import threading
@@ -38,8 +39,9 @@ class Listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self._application = _Closable(application)
         config = uvicorn.Config(
-            application,
+            self._application,
             interface="asgi3",
             lifespan="off",
             ws="none",
@@ -61,10 +63,50 @@ class Listener:
             time.sleep(0.01)
 
     def close(self) -> None:
-        """Stop listening, and free the port."""
+        """Stop listening, and free the port; what is being sent here is not waited for."""
         self._server.should_exit = True
+        self._application.close()
         if self._thread is not threading.current_thread():
             self._thread.join(_SHUTDOWN)
+
+
+class _Closable:
+    """An application for which every client is gone once it is closed, those amid a body too."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._receiving: set[asyncio.Future[Any]] = set()
+        self._is_closed = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+
+        async def received() -> Any:
+            if self._is_closed:
+                return {"type": "http.disconnect"}
+            receiving = asyncio.ensure_future(receive())
+            self._receiving.add(receiving)
+            try:
+                return await receiving
+            except asyncio.CancelledError:
+                if self._is_closed:
+                    return {"type": "http.disconnect"}
+                raise
+            finally:
+                self._receiving.discard(receiving)
+
+        await self._application(scope, received, send)
+
+    def close(self) -> None:
+        """Break off what is being received."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._break_off)
+
+    def _break_off(self) -> None:
+        self._is_closed = True
+        for receiving in self._receiving:
+            receiving.cancel()
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,6 +22,8 @@ def connect(
     service: str | None = None,
     *,
     engine: str | Engine = "patches",
+    executor: Executor | str | None = None,
+    workers: int | None = None,
     api_key: str | None = None,
     store: StoreSource = "runs",
     max_active: int = 24,
@@ -39,6 +42,9 @@ def connect(
     engine
         What the local service fills with: ``"patches"``, which copies patches of the picture
         itself, or any `fluxfill_nb.engines.Engine`.
+    executor, workers
+        Where the local service fills, and how much at once: ``"processes"``, the address of a Dask
+        scheduler, or any executor; default: threads. See `fluxfill_nb.LocalServer`.
     api_key
         For the hosted service (default: BFL_API_KEY), or for the address.
     store
@@ -57,7 +63,9 @@ def connect(
     fluxfill_nb.errors.MissingKey
         ``"hosted"`` without a key.
     fluxfill_nb.errors.InvalidOption
-        There is no such service or engine.
+        There is no such service, engine or executor.
+    ImportError, OSError
+        The cluster cannot be reached.
 
     Examples
     --------
@@ -68,7 +76,7 @@ def connect(
     if service is None:
         service = "hosted" if api_key or hosted_key() else "local"
     if service == "local":
-        server = LocalServer(engine, max_active=max_active)
+        server = LocalServer(engine, max_active=max_active, executor=executor, workers=workers)
         return FluxFill(
             base_url=server.url,
             store=store,

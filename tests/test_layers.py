@@ -35,6 +35,8 @@ MAY_IMPORT = {
 SHOWN_BY = {"sweep/sweep_result.py": {"grid", "report"}, "client/run.py": {"widgets"}}
 ONLY_IN = {
     "fastapi": {"server"},
+    "prometheus_client": {"server"},
+    "distributed": {"server"},
     "uvicorn": {"listening"},
     "httpx": {"client", "server", "services"},
     "anyio": {"client", "server"},

@@ -2,6 +2,7 @@
 
 from .app import create_app
 from .jobs import Jobs
+from .keys import Holder
 from .local import LocalServer
 
-__all__ = ["Jobs", "LocalServer", "create_app"]
+__all__ = ["Holder", "Jobs", "LocalServer", "create_app"]

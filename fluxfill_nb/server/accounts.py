@@ -6,8 +6,13 @@ import hmac
 import threading
 from collections.abc import Sequence
 
+from .keys import Holder
+
 CREDITS_PER_FILL = 5.0
 """What the hosted service charges for a picture; one credit is one cent (USD)."""
+
+EVERYBODY = "everybody"
+"""The name of those who come without a key, where none is needed."""
 
 
 class NotAllowed(Exception):
@@ -26,13 +31,17 @@ class Account:
 
     Parameters
     ----------
+    name
+        Who has it.
     credits
         What is there to spend; None: fills are free.
     max_active
         How many tasks may be open at once.
     """
 
-    def __init__(self, credits: float | None, max_active: int) -> None:
+    def __init__(self, name: str, credits: float | None, max_active: int) -> None:
+        self.name = name
+        self.is_free = credits is None
         self.cost = 0.0 if credits is None else CREDITS_PER_FILL
         self._credits = credits or 0.0
         self._max_active = max_active
@@ -72,9 +81,22 @@ class Account:
 class Accounts:
     """The accounts of a server: one for each key, or one for everybody where there are no keys."""
 
-    def __init__(self, keys: Sequence[str], *, credits: float | None, max_active: int) -> None:
-        self._by_key = {key: Account(credits, max_active) for key in keys}
-        self._everybody = None if keys else Account(credits, max_active)
+    def __init__(
+        self, holders: Sequence[Holder], *, credits: float | None, max_active: int
+    ) -> None:
+        self._by_key = {
+            holder.key: Account(
+                holder.name,
+                credits if holder.credits is None else holder.credits,
+                holder.max_active or max_active,
+            )
+            for holder in holders
+        }
+        self._everybody = None if holders else Account(EVERYBODY, credits, max_active)
+
+    def all(self) -> list[Account]:
+        """Return every account."""
+        return [*self._by_key.values()] if self._everybody is None else [self._everybody]
 
     def of(self, key: str | None) -> Account:
         """Return the account of a key.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from PIL import Image
+from starlette.requests import ClientDisconnect
 
 from ..engines import name_of
 from ..mask import Mask
@@ -21,7 +23,10 @@ from ..result import FillStatus
 from ..version import __version__
 from . import answers, body
 from .accounts import Account, Accounts, NotAllowed
-from .jobs import Job, Jobs, ShutDown
+from .job import Job
+from .jobs import Jobs, ShutDown
+from .keys import Holder, holders_of
+from .monitoring import add_monitoring
 from .refusals import problems, refused
 from .samples import Signer
 from .webhooks import News, Refused, Webhooks
@@ -33,7 +38,7 @@ _SAMPLES = "samples"
 def create_app(
     jobs: Jobs,
     *,
-    keys: Sequence[str] = (),
+    keys: Sequence[str | Holder] = (),
     max_active: int = 24,
     credits: float | None = None,
     webhooks: Webhooks | None = None,
@@ -45,7 +50,7 @@ def create_app(
     jobs
         What does the work.
     keys
-        The keys that may submit; none: everybody may.
+        The keys that may submit, or their `Holder`; none: everybody may.
     max_active
         How many tasks of each key may wait or run at once; the next one is answered 429.
     credits
@@ -53,8 +58,23 @@ def create_app(
     webhooks
         What calls back; default: calls go to the public internet only. Close it, and ``jobs``, when
         the application has ended.
+
+    Returns
+    -------
+    fastapi.FastAPI
+        To be mounted, or served by any ASGI server.
+
+    Examples
+    --------
+    >>> from contextlib import closing
+    >>> from fluxfill_nb.engines import Patches
+    >>> from fluxfill_nb.server import Jobs, create_app
+    >>> with closing(Jobs(Patches())) as jobs:
+    ...     create_app(jobs, keys=["a key"]).title
+    'fluxfill_nb'
     """
-    accounts = Accounts(keys, credits=credits, max_active=max_active)
+    accounts = Accounts(holders_of(keys), credits=credits, max_active=max_active)
+    refused_by_status: Counter[int] = Counter()
     webhooks = webhooks or Webhooks()
     signer = Signer()
     app = FastAPI(
@@ -91,15 +111,23 @@ def create_app(
 
     @app.exception_handler(RequestValidationError)
     async def refused_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        refused_by_status[422] += 1
         return JSONResponse({"detail": problems(error.errors())}, status_code=422)
 
     @app.exception_handler(NotAllowed)
     async def not_allowed(_: Request, error: NotAllowed) -> JSONResponse:
+        refused_by_status[error.status] += 1
         return JSONResponse({"detail": error.detail}, status_code=error.status)
 
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"detail": "The body broke off"}, 503)  # read only if it is us who end
+
     @app.exception_handler(ShutDown)
-    async def shut_down(_: Request, __: ShutDown) -> JSONResponse:
-        return JSONResponse({"detail": "The server is shutting down"}, status_code=503)
+    async def shut_down(_: Request, error: ShutDown) -> JSONResponse:
+        refused_by_status[503] += 1
+        later = {"retry-after": str(error.retry_after)} if error.retry_after else None
+        return JSONResponse({"detail": "The server is shutting down"}, 503, later)
 
     @app.post(
         FILL_PATH,
@@ -109,6 +137,7 @@ def create_app(
     )
     async def fill(request: Request) -> answers.Submitted | answers.SubmittedWithWebhook:
         """Take a fill on; the answer says where to ask for it, or that it will be announced."""
+        jobs.check_open()  # before a body is read that may be large
         content = await body.receive(request)
         options, image, mask = await body.decode(content)
         base = str(request.base_url)
@@ -131,8 +160,8 @@ def create_app(
         if job is None:
             response.status_code = 404
             return _state(id, FillStatus.NOT_FOUND)
-        if job.preview.is_stale:
-            await to_thread.run_sync(job.preview.refresh)
+        if job.is_stale:
+            await to_thread.run_sync(job.refresh)
         status = job.status
         if status == FillStatus.ERROR:
             return _state(id, status, details={"error": job.error})
@@ -150,6 +179,7 @@ def create_app(
         if job is not None and signer.is_valid(job_id, expires, signature):
             picture = await to_thread.run_sync(jobs.pictures.get, job_id)
             if picture is not None:
+                job.is_fetched = True
                 return Response(picture, media_type=job.media_type)
         raise HTTPException(403, "The address has expired, or is not valid")
 
@@ -158,6 +188,7 @@ def create_app(
         """Say how many credits are left."""
         return answers.Credits(credits=request.state.account.credits)
 
+    add_monitoring(app, jobs, accounts, refused_by_status)
     app.openapi = functools.partial(_openapi, app)  # type: ignore[method-assign]
     return app
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import io
-import json
+import functools
 import logging
-import os
+import math
+import queue
 import threading
 import time
-import traceback
-import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
-from ..engines import Cancelled, Engine, Progress, name_of
+from ..engines import Engine
 from ..mask import Mask
 from ..options import FillOptions
 from ..result import FillStatus
-from .accounts import Account
+from .accounts import EVERYBODY, Account
+from .job import Job, details_of
+from .letters import Letter
+from .metrics import Counts
 from .pictures import Pictures
-from .preview import MakePreview, Preview
+from .turns import Turns
+from .work import Carried, Outcome, work
+from .workers import workers_for
 
 _log = logging.getLogger(__name__)
 
@@ -34,85 +37,93 @@ KEPT_FOR = 3600.0
 MAX_KEPT = 1000
 """How many finished tasks are kept at most; the oldest go first."""
 
+ATTEMPTS = 3
+"""How often a fill is begun at most, if the worker that has it dies each time."""
+
 FAILED = "The engine failed"
+LOST = "The engine's worker died"
 SHUT_DOWN = "The server was shut down"
-"""What a task's ``Error`` says. Engines' own texts may hold anything: they go to the log only."""
+"""What a task's ``Error`` says."""
+
+_LONGEST_ERROR = 300
 
 
 class ShutDown(Exception):
-    """No more work is taken on."""
+    """No more work is taken on; says in how many seconds it may be again."""
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of running an engine: a picture file, a failure, or neither: it was stopped."""
-
-    started: float
-    picture: bytes = b""
-    failure: str = ""
+    def __init__(self, retry_after: float = 0.0) -> None:
+        super().__init__()
+        self.retry_after = math.ceil(retry_after)
 
 
 @dataclass(eq=False)
-class Job:
-    """One fill on the server.
+class _Task:
+    """What a job needs until it has ended."""
 
-    Written by the thread that runs it, read by those that answer polls: ``status`` comes last.
-    """
-
-    options: FillOptions
-    details: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    status: FillStatus = FillStatus.PENDING
-    progress: float = 0.0
-    preview: Preview = field(default_factory=Preview)
-    started: float = 0.0
-    ended: float = 0.0
-    error: str = ""
-    cost: float = 0.0
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def media_type(self) -> str:
-        """MIME type of the picture."""
-        return f"image/{self.options.output_format}"
-
-    def report(self, fraction: float, preview: MakePreview | None = None, /) -> None:
-        """Take an engine's progress; see `fluxfill_nb.engines.Progress`."""
-        if self.cancelled.is_set():
-            raise Cancelled
-        self.progress = max(self.progress, min(1.0, float(fraction)))
-        if preview is not None:
-            self.preview.offer(preview)
+    job: Job
+    image: Image.Image
+    mask: Mask
+    account: Account | None
+    on_end: Callable[[Job], None] | None
+    submitted: float
+    attempts: int = 0
+    future: Future[Outcome] | None = None
 
 
 class Jobs:
-    """Runs fills on an executor, and keeps what came of them for a while.
+    """Runs fills, and keeps what came of them for a while.
+
+    Accounts take turns. A fill whose worker dies is run again: engines are deterministic, and cost
+    nothing.
 
     Parameters
     ----------
     engine
         What fills the pictures.
     executor
-        Where it runs; default: threads, half as many as there are processors. One that is given
-        stays its owner's: it is not shut down here. From other processes no progress is heard.
+        Where it runs; see `fluxfill_nb.LocalServer`.
+    workers
+        How many fills run at once.
     kept_for
         How long finished tasks are kept, s.
+
+    Attributes
+    ----------
+    is_discreet
+        Whether an engine's own words about its failure go to the log only: they may hold anything.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidOption
+        There is no such executor, or ``workers`` is below 1.
+    ImportError, OSError
+        The cluster cannot be reached.
     """
 
     def __init__(
-        self, engine: Engine, *, executor: Executor | None = None, kept_for: float = KEPT_FOR
+        self,
+        engine: Engine,
+        *,
+        executor: Executor | str | None = None,
+        workers: int | None = None,
+        kept_for: float = KEPT_FOR,
     ) -> None:
         self.engine = engine
         self.kept_for = kept_for
+        self.is_discreet = True
+        self.workers = workers_for(engine, executor, workers)
         self.pictures = Pictures()
-        self._owns_executor = executor is None
-        self._executor = executor or ThreadPoolExecutor(
-            max(1, (os.cpu_count() or 2) // 2), thread_name_prefix="fluxfill-engine"
-        )
+        self.counts = Counts()
+        self._carried = Carried(engine)
         self._jobs: dict[str, Job] = {}
         self._ended: deque[Job] = deque()
-        self._futures: dict[str, Future[Outcome]] = {}
+        self._turns: Turns[_Task] = Turns()
+        self._running: dict[str, _Task] = {}
+        # One thread hands tasks on and takes them back, as long as there are any.
+        self._news: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._has_foreman = False
         self._lock = threading.Lock()
+        self._open_again = 0.0  # when it is expected, once no work is taken on any more
         self._closed = False
 
     @property
@@ -120,6 +131,22 @@ class Jobs:
         """How many jobs wait or run."""
         with self._lock:
             return len(self._jobs) - len(self._ended)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether work is taken on."""
+        return not (self._closed or self._open_again) and self.workers.is_alive
+
+    def census(self) -> dict[str, Counter[Any]]:
+        """Return how many jobs of each account are ``waiting``, and how many ``running``."""
+        with self._lock:
+            running = Counter(task.account for task in self._running.values())
+            return {"waiting": self._turns.waiting(), "running": running}
+
+    def check_open(self) -> None:
+        """Raise `ShutDown` if no work is taken on."""
+        if not self.is_open:
+            raise ShutDown(max(0.0, self._open_again - time.monotonic()))
 
     def submit(
         self,
@@ -147,26 +174,21 @@ class Jobs:
             No work is taken on any more.
         """
         options = options.resolved()
-        job = Job(options, self._details(options), cost=account.cost if account else 0.0)
+        job = Job(options, details_of(self.engine, options), cost=account.cost if account else 0.0)
+        job.letter = Letter(job.report, self.pictures.folder / f"{job.id}.letter")
+        task = _Task(job, image, mask, account, on_end, time.time())
+        self.check_open()
         with self._lock:
-            self._drop_old()
             if self._closed:
                 raise ShutDown
+            self._drop_old()
             self._jobs[job.id] = job
-        try:
-            future = self._executor.submit(
-                work, self.engine, image, mask, options, _Reporter(job.report)
-            )
-        except Exception as error:  # closed meanwhile, its processes broke, its cluster is away
-            with self._lock:
-                del self._jobs[job.id]
-            _log.warning("The executor takes no more work: %r", error)
-            raise ShutDown from error
-        with self._lock:
-            self._futures[job.id] = future
-            if self._closed:
-                future.cancel()
-        future.add_done_callback(lambda future: self._end(job, future, account, on_end))
+            self._turns.put(account, task)
+            if self._has_foreman:
+                self._news.put(None)
+            else:
+                self._has_foreman = True
+                threading.Thread(target=self._run, name="fluxfill-jobs", daemon=True).start()
         return job
 
     def get(self, job_id: str) -> Job | None:
@@ -175,71 +197,157 @@ class Jobs:
             self._drop_old()
             return self._jobs.get(job_id)
 
+    def stop_taking(self, open_again: float) -> None:
+        """Take no more work on; what was taken on goes on.
+
+        Parameters
+        ----------
+        open_again
+            In how many seconds work may be taken on again, by whoever comes after.
+        """
+        self._open_again = time.monotonic() + open_again
+
+    def unfetched(self, since: float) -> int:
+        """Return how many jobs wait or run, or have a picture that nobody has fetched.
+
+        Parameters
+        ----------
+        since
+            Pictures that were ready before do not count, seconds since 1970.
+        """
+        with self._lock:
+            jobs = list(self._jobs.values())
+        return sum(
+            job.status == FillStatus.PENDING
+            or (job.status == FillStatus.READY and job.ended >= since and not job.is_fetched)
+            for job in jobs
+        )
+
     def close(self) -> None:
         """Stop what runs, end what waits, and remove the pictures."""
         with self._lock:
             self._closed = True
-            futures = list(self._futures.values())
+            waiting = [self._turns.take() for _ in range(len(self._turns))]
+            futures = [task.future for task in self._running.values()]
             for job in self._jobs.values():
                 job.cancelled.set()
         for future in futures:
-            future.cancel()
-        if self._owns_executor:
-            self._executor.shutdown(wait=False)
-        self.pictures.close()
+            if future is not None:
+                future.cancel()
+        for task in waiting:
+            self._end(task, None)
+        try:
+            self.workers.close()
+        finally:
+            self.pictures.close()
 
-    def _details(self, options: FillOptions) -> dict[str, Any]:
-        """Who works on it, and what an engine says of itself if it has ``details(options)``."""
-        details = {"service": f"local engine: {name_of(self.engine)}"}
-        describe = getattr(self.engine, "details", None)
-        if describe is not None:
+    def _run(self) -> None:
+        """Hand tasks on and take them back, until there are none."""
+        while True:
+            self._hand_on()
+            with self._lock:
+                if not self._turns and not self._running:
+                    self._has_foreman = False
+                    return
+            self._take_back(self._news.get())
+
+    def _hand_on(self) -> None:
+        """Give the workers as much as they carry out at once."""
+        while True:
+            places = self.workers.places
+            with self._lock:
+                if not self._turns or len(self._running) >= places:
+                    return
+                task = self._turns.take()
+                self._running[task.job.id] = task
+            task.attempts += 1
             try:
-                said = describe(options)
-                json.dumps(said, allow_nan=False)
-                details |= said
-            except Exception:
-                _log.exception("The engine's details cannot be shown")
-        return details
+                future = self.workers.submit(
+                    work, self._carried, task.image, task.mask, task.job.options, task.job.letter
+                )
+            except Exception as error:  # shut down or broken for good, or its cluster is away
+                _log.warning("The executor takes no more work: %r", error)
+                future = Future()
+                future.set_exception(error)
+            with self._lock:
+                task.future = future
+                closed = self._closed
+            if closed:
+                future.cancel()
+            future.add_done_callback(functools.partial(self._has_ended, task))
 
-    def _end(
-        self,
-        job: Job,
-        future: Future[Outcome],
-        account: Account | None,
-        on_end: Callable[[Job], None] | None,
-    ) -> None:
-        """Write down what came of a job. Whatever happens, it ends."""
-        status = self._outcome(job, future)
+    def _has_ended(self, task: _Task, _: Future[Outcome]) -> None:
+        # In the executor's own thread, which may be its event loop: no work here.
+        self._news.put(task)
+
+    def _take_back(self, task: _Task | None) -> None:
+        """See what came of a task."""
+        if task is None:  # there is something to hand on
+            return
+        future, task.future = task.future, None
+        assert future is not None
+        lost = _is_lost(future)
+        with self._lock:
+            del self._running[task.job.id]
+            again = lost and task.attempts < ATTEMPTS and not self._closed and self.workers.is_alive
+            if again:
+                self._turns.put_back(task.account, task)
+        if again:
+            self.counts.repeat()
+            _log.warning("The worker of task %s died: it is run again", task.job.id)
+        else:
+            self._end(task, future)
+
+    def _end(self, task: _Task, future: Future[Outcome] | None) -> None:
+        """Write down what came of a task. Whatever happens, it ends."""
+        job, account = task.job, task.account
+        seconds, status = self._outcome(job, future)
+        if job.letter is not None:
+            job.letter.end()
+            job.letter = None
         job.preview.end()
         job.ended = time.time()
+        job.started = job.ended - seconds
         if account is not None:  # before anybody can see the end, and come with the next task
             account.close_task(paid=status == FillStatus.READY)
+        name = EVERYBODY if account is None else account.name
+        self.counts.end(name, status, max(0.0, job.started - task.submitted), seconds)
         with self._lock:
-            self._futures.pop(job.id, None)
             self._ended.append(job)
             job.status = status
-        if on_end is not None:
-            on_end(job)
+        if task.on_end is not None:
+            try:
+                task.on_end(job)
+            except Exception:
+                _log.exception("What was to be told of task %s failed", job.id)
 
-    def _outcome(self, job: Job, future: Future[Outcome]) -> FillStatus:
-        """Take what a future holds into its job; return the status that the job gets."""
-        job.error = SHUT_DOWN if job.cancelled.is_set() or future.cancelled() else FAILED
-        if future.cancelled():
-            return FillStatus.ERROR
+    def _outcome(self, job: Job, future: Future[Outcome] | None) -> tuple[float, FillStatus]:
+        """Take what a future holds into its job; return seconds of work, and the job's status."""
+        job.error = SHUT_DOWN
+        if future is None or job.cancelled.is_set():
+            return 0.0, FillStatus.ERROR
+        if _is_lost(future):
+            job.error = LOST
+            _log.error("The worker of task %s died, and it is not run again", job.id)
+            return 0.0, FillStatus.ERROR
+        job.error = FAILED
         try:
             # What this raises is the executor's: the engine's failures are in the outcome.
             outcome = future.result()
-            job.started = outcome.started
             if outcome.picture:
                 self.pictures.put(job.id, outcome.picture)
                 job.error, job.progress = "", 1.0
-                return FillStatus.READY
+                return outcome.seconds, FillStatus.READY
             if outcome.failure:
                 _log.error("The engine failed on task %s: %s", job.id, outcome.failure)
-        except Exception:
-            if not job.cancelled.is_set():  # else the folder has gone, and that is meant
-                _log.exception("Task %s failed", job.id)
-        return FillStatus.ERROR
+                if not self.is_discreet:
+                    why = outcome.failure.strip().splitlines()[-1]
+                    job.error = f"{FAILED}: {why}"[:_LONGEST_ERROR]
+        except BaseException as error:
+            _log.exception("Task %s failed", job.id)
+            if not self.is_discreet:
+                job.error = f"{job.error}: {error!r}"[:_LONGEST_ERROR]
+        return 0.0, FillStatus.ERROR
 
     def _drop_old(self) -> None:
         oldest = time.time() - self.kept_for
@@ -249,49 +357,6 @@ class Jobs:
             self.pictures.drop(job.id)
 
 
-class _Reporter:
-    """An engine's way to report: heard where memory is shared, silent in another process."""
-
-    def __init__(self, report: Progress) -> None:
-        self._report = report
-
-    def __call__(self, fraction: float, preview: MakePreview | None = None, /) -> None:
-        self._report(fraction, preview)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Reporter, (_unheard,)
-
-
-def _unheard(fraction: float, preview: MakePreview | None = None, /) -> None:
-    """Nobody hears this."""
-
-
-def work(
-    engine: Engine, image: Image.Image, mask: Mask, options: FillOptions, progress: Progress
-) -> Outcome:
-    """Run an engine on one fill; never raises."""
-    started = time.time()
-    try:
-        progress(0.0)
-        filled = engine(image, mask, options, progress)
-        return Outcome(started, _encoded(filled, image.size, str(options.output_format)))
-    except Cancelled:
-        return Outcome(started)
-    except BaseException:  # SystemExit of an engine, too, is its own affair
-        return Outcome(started, failure=traceback.format_exc())
-
-
-def _encoded(filled: object, size: tuple[int, int], output_format: str) -> bytes:
-    if not isinstance(filled, Image.Image):
-        raise TypeError(f"It returned {type(filled).__name__}, not a Pillow image")
-    if (filled.mode, filled.size) != ("RGB", size):
-        raise ValueError(
-            f"It returned {filled.mode} of {filled.width} x {filled.height} px, not RGB of "
-            f"{size[0]} x {size[1]} px"
-        )
-    buffer = io.BytesIO()
-    if output_format == "png":
-        filled.save(buffer, "PNG", compress_level=3)
-    else:
-        filled.save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
+def _is_lost(future: Future[Any]) -> bool:
+    """Whether a future ended without its call having done so."""
+    return future.cancelled() or isinstance(future.exception(), BrokenExecutor)

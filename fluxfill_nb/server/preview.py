@@ -31,6 +31,11 @@ class Preview:
         self._offered: tuple[MakePreview] | None = None
         self._made: tuple[MakePreview] | None = None
         self._making = threading.Lock()
+        self._is_over = False
+
+    def show(self, url: str | None) -> None:
+        """Take a picture that was made elsewhere, as a ``data:`` URL."""
+        self.url = None if self._is_over else url
 
     def offer(self, make: MakePreview) -> None:
         """Take what makes a picture of the present state."""
@@ -38,6 +43,7 @@ class Preview:
 
     def end(self) -> None:
         """Let go of everything: there is a whole picture now, or none will come."""
+        self._is_over = True
         self._offered = self._made = self.url = None
 
     @property
@@ -51,7 +57,7 @@ class Preview:
             return  # another poll is at it; this one is answered with the look before
         try:
             offered = self._made = self._offered
-            url = None if offered is None else _data_url(*offered)
+            url = None if offered is None else data_url(*offered)
             self.url = url if self._offered else None  # it may have ended meanwhile
         except Exception:
             _log.exception("The engine's preview cannot be shown")
@@ -59,7 +65,8 @@ class Preview:
             self._making.release()
 
 
-def _data_url(make: MakePreview) -> str:
+def data_url(make: MakePreview) -> str:
+    """Return a small JPEG of what is made, as a ``data:`` URL."""
     image = make().convert("RGB")
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
