@@ -25,6 +25,7 @@ from skimage import data
 from fluxfill_nb.engines.engine import Cancelled, Engine, name_of
 from fluxfill_nb.engines.patches import Patches
 from fluxfill_nb.engines.patches.colours import read_prompt
+from fluxfill_nb.engines.patches.crops import crops
 from fluxfill_nb.engines.patches.dials import looseness, obedience, share_steps
 from fluxfill_nb.engines.patches.evenness import even_out
 from fluxfill_nb.engines.patches.sampler import Settings, fill_hole
@@ -65,6 +66,9 @@ def masked(size: tuple[int, int], *boxes: tuple[int, int, int, int], invert: boo
     for left, top, right, bottom in boxes:
         array[top:bottom, left:right] = True
     return Mask(~array if invert else array)
+
+
+HALF = masked(PICTURE.size, (0, 0, 96, 192))  # large: only every other patch asks
 
 
 def test_is_an_engine_that_travels() -> None:
@@ -122,7 +126,8 @@ def test_another_process_with_other_arithmetic_makes_the_same_bytes(
 ) -> None:
     code = (
         "from test_engine_patches import *\n"
-        "print(digest(fill(seed=3, guidance=20)), digest(fill(prompt='orange')))"
+        "print(digest(fill(seed=3, guidance=20)), digest(fill(prompt='orange')), "
+        "digest(fill(mask=HALF)))"
     )
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
@@ -131,7 +136,11 @@ def test_another_process_with_other_arithmetic_makes_the_same_bytes(
         text=True,
         check=True,
     )
-    assert ran.stdout.split() == [digest(fill(seed=3, guidance=20)), digest(fill(prompt="orange"))]
+    assert ran.stdout.split() == [
+        digest(fill(seed=3, guidance=20)),
+        digest(fill(prompt="orange")),
+        digest(fill(mask=HALF)),
+    ]
 
 
 def test_bytes_stay_the_same_from_version_to_version() -> None:
@@ -142,11 +151,15 @@ def test_bytes_stay_the_same_from_version_to_version() -> None:
     mask = masked((80, 64), (30, 20, 55, 45))
     image = Image.fromarray(picture)
     found = [digest(fill(image, mask, seed=7)), digest(fill(image, mask, "red", guidance=7.3))]
-    assert found == ["b410aedf979a99d0", "c4fc4a30c92f8296"]
+    assert found == ["53b1df6f7aaaaa3d", "4048319cc6b93630"]
     # That one is rough; a smooth one is evened out as well.
     smooth = np.stack([100 + x + y, 90 + x - y // 2, 150 + (x * y + y * y) // 90], -1)
     image = Image.fromarray(smooth.astype(np.uint8))
-    assert digest(fill(image, mask, seed=7)) == "8bde83da38a2a6ed"
+    assert digest(fill(image, mask, seed=7)) == "b4760d895ffd8cef"
+    # A large hole: only every other patch asks.
+    image = Image.fromarray(np.tile(picture, (4, 3, 1)))
+    large = masked(image.size, (50, 60, 190, 185))
+    assert digest(fill(image, large, seed=7)) == "2d1af859c4e73d06"
 
 
 # ------------------------------------------------------------------------ what is the user's stays
@@ -239,18 +252,86 @@ def test_cancelling_passes_through(calls: int) -> None:
 
 
 def test_cancelling_is_heard_soon_in_a_large_hole() -> None:
-    image = PICTURE.resize((1024, 1024))
+    image = PICTURE.resize((2048, 2048))
     calls: list[float] = []
 
     def progress(fraction: float, _preview: object = None, /) -> None:
         calls.append(time.thread_time())  # waiting for a busy machine is not the engine's
-        if fraction > 0.3:
+        if fraction > 0.1:
             raise Cancelled
 
-    mask = Mask.from_box(image.size, (256, 256, 768, 768))
+    mask = Mask.from_box(image.size, (512, 512, 1536, 1536))
     with pytest.raises(Cancelled):
         Patches()(image, mask, FillOptions(steps=15, seed=1), progress)
     assert max(after - before for before, after in pairwise(calls)) < 0.4
+
+
+# ------------------------------------------------------------------------ far apart, or very large
+
+
+def test_holes_far_apart_are_filled_one_by_one() -> None:
+    # Tiles, so that there is enough between them; what is far away has no influence.
+    image = Image.fromarray(np.tile(np.asarray(PICTURE), (1, 3, 1)))
+    left, right = (20, 60, 50, 100), (500, 90, 540, 120)
+    first, both = (fill(image, masked(image.size, *boxes)) for boxes in ([left], [left, right]))
+    assert (first[:, :300] == both[:, :300]).all()
+    assert not (first[90:120, 500:540] == both[90:120, 500:540]).all()
+    previews: list[Pixels] = []
+    fractions: list[float] = []
+
+    def progress(fraction: float, preview: Callable[[], Image.Image] | None = None, /) -> None:
+        fractions.append(fraction)
+        if preview is not None:
+            previews.append(np.asarray(preview()))
+
+    Patches()(image, masked(image.size, left, right), FillOptions(steps=15, seed=1), progress)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert len(previews) == 2 * 15
+    assert (previews[-1] == both).all()
+
+
+@st.composite
+def scattered(draw: st.DrawFn) -> NDArray[np.bool_]:
+    """Return holes here and there on a wide picture."""
+    hole = np.zeros((draw(st.integers(8, 300)), draw(st.integers(8, 900))), np.bool_)
+    for _ in range(draw(st.integers(1, 5))):
+        top, left = (draw(st.integers(0, length - 1)) for length in hole.shape)
+        hole[top : top + draw(st.integers(1, 80)), left : left + draw(st.integers(1, 80))] = True
+    return hole
+
+
+@given(scattered())
+def test_crops_part_the_hole(hole: NDArray[np.bool_]) -> None:
+    count = np.zeros(hole.shape, np.int_)
+    for box in crops(hole):
+        count[box] += 1
+        rows, columns = (np.flatnonzero(hole[box].any(axis)) for axis in (1, 0))
+        # Context around it, up to the border of the picture.
+        for place, side, length in zip((rows, columns), box, hole.shape, strict=True):
+            assert place[0] >= 64 or side.start == 0
+            assert side.stop - side.start - 1 - place[-1] >= 64 or side.stop == length
+    assert (count[hole] == 1).all()
+
+
+def test_very_large_levels_copy_what_the_coarser_one_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fluxfill_nb.engines.patches.sampler._SEARCHED", 2000)
+    y, x = np.mgrid[:128, :161]
+    stripes = np.repeat(np.where((y + 0 * x) // 8 % 2, 220, 30)[..., None], 3, 2).astype(np.uint8)
+    image, mask = Image.fromarray(stripes), masked((161, 128), (50, 30, 115, 101))
+    last: list[tuple[float, Pixels]] = []
+
+    def progress(fraction: float, preview: Callable[[], Image.Image] | None = None, /) -> None:
+        if preview is not None:
+            last[:] = [(fraction, np.asarray(preview()))]
+
+    filled = np.asarray(Patches()(image, mask, FillOptions(steps=30, seed=1), progress))
+    assert (filled[mask.array == 0] == stripes[mask.array == 0]).all()
+    assert last[0][0] == 1.0
+    assert (last[0][1] == filled).all()
+    assert np.abs(filled.astype(int) - stripes)[mask.array > 0].mean() < 25
 
 
 # ------------------------------------------------------------------------------------------- edges
@@ -335,7 +416,8 @@ def test_mismatch_falls_with_steps() -> None:
         runs = [fill_hole(pixels, hole, Settings(seed, steps), silent) for seed in range(4)]
         return sum(run.mismatch for run in runs) / len(runs)
 
-    assert mismatch(15) > mismatch(30) > mismatch(50)
+    by_steps = [mismatch(steps) for steps in (15, 20, 30, 40, 50)]
+    assert by_steps == sorted(by_steps, reverse=True)
 
 
 def test_guidance_narrows_the_diversity_of_seeds() -> None:

@@ -43,7 +43,9 @@ _BAND = 1 << 17  # anchors that are described at once: bounds the memory, and th
 Pixels = NDArray[np.uint8] | NDArray[np.int16]
 
 
-def add_grain(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def add_grain(
+    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], tick: Callable[[], None] = lambda: None
+) -> NDArray[np.uint8]:
     """Blank the hole of a picture and add its grain as two more channels.
 
     Grain is the absolute luma difference to the next pixel, right and below, at full size. It is
@@ -57,6 +59,8 @@ def add_grain(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
         uint8 (H, W, 3).
     hole
         bool (H, W), true where the picture is unknown. What ``rgb`` holds there has no influence.
+    tick
+        Called every few hundredths of a second; may raise to stop.
 
     Returns
     -------
@@ -64,15 +68,25 @@ def add_grain(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
         uint8 (H, W, 5): red, green, blue, horizontal and vertical grain; zero in the hole.
     """
     out = np.zeros((*hole.shape, CHANNELS), np.uint8)
-    out[..., :3] = np.where(hole[..., None], 0, rgb)
-    luma = out[..., 0].astype(np.int16) + 2 * out[..., 1].astype(np.int16) + out[..., 2]
-    out[..., 3] = _grain(luma, hole)
-    out[..., 4] = _grain(luma.T, hole.T).T
+    band = max(PATCH, _BAND // hole.shape[1])
+    for top in range(0, hole.shape[0], band):
+        rows = slice(max(0, top - 1), top + band + 1)  # vertical grain looks a row up and down
+        inner = slice(top - rows.start, top - rows.start + band)
+        unknown = hole[rows]
+        known_rgb = np.where(unknown[..., None], 0, rgb[rows])
+        luma = known_rgb @ np.array([1, 2, 1], np.int16)
+        part = out[top : top + band]
+        part[..., :3] = known_rgb[inner]
+        part[..., 3] = _grain(luma, unknown)[inner]
+        part[..., 4] = _grain(luma.T, unknown.T).T[inner]
+        tick()
     return out
 
 
-def describe(pixels: Pixels, tick: Callable[[], None] = lambda: None) -> NDArray[np.int16]:
-    """Describe every patch of a picture.
+def describe(
+    pixels: Pixels, tick: Callable[[], None] = lambda: None, stride: int = 1
+) -> NDArray[np.int16]:
+    """Describe the patches of a picture.
 
     Parameters
     ----------
@@ -80,17 +94,23 @@ def describe(pixels: Pixels, tick: Callable[[], None] = lambda: None) -> NDArray
         (H, W, 5), H and W at least 8; colours may lie outside 0 to 255 (noise was added).
     tick
         Called every few hundredths of a second; may raise to stop.
+    stride
+        Only anchors at multiples of it are described.
 
     Returns
     -------
     NDArray
-        int16 (H - 7, W - 7, `FEATURES`), one descriptor for every anchor.
+        int16 (rows, columns, `FEATURES`), one descriptor for each of these anchors: H - 7 rows and
+        W - 7 columns at a stride of 1.
     """
-    rows, columns = pixels.shape[0] - PATCH + 1, pixels.shape[1] - PATCH + 1
+    rows, columns = (1 + (length - PATCH) // stride for length in pixels.shape[:2])
     out = np.empty((rows, columns, FEATURES), np.int16)
-    band = max(PATCH, _BAND // columns)
-    for top in range(0, rows, band):
-        _describe_band(pixels[top : top + band + PATCH - 1], out[top : top + band])
+    band = max(PATCH, _BAND // (columns * stride * stride))
+    for row in range(0, rows, band):
+        some = out[row : row + band]
+        top = row * stride
+        bottom = top + (len(some) - 1) * stride + PATCH
+        _describe_band(pixels[top:bottom], some, stride)
         tick()
     return out
 
@@ -115,43 +135,44 @@ def _grain(luma: NDArray[np.int16], hole: NDArray[np.bool_]) -> NDArray[np.uint8
     return out
 
 
-def _describe_band(pixels: Pixels, out: NDArray[np.int16]) -> None:
+def _describe_band(pixels: Pixels, out: NDArray[np.int16], stride: int) -> None:
     red, green, blue = (pixels[..., k].astype(np.int32) for k in range(3))
     # Y, Co, Cg: integers, and near enough to uncorrelated. Chroma gets fewer coefficients, since
     # the eye asks for less of it. The shifts bring all parts to one scale that fits 16 bits.
-    _transform(red + 2 * green + blue, _LUMA, 5, out[..., :_ORANGE])
-    _transform(red - blue, _CHROMA, 3, out[..., _ORANGE:_GREEN])
-    _transform(2 * green - red - blue, _CHROMA, 4, out[..., _GREEN:_GRAIN])
+    _transform(red + 2 * green + blue, _LUMA, 5, stride, out[..., :_ORANGE])
+    _transform(red - blue, _CHROMA, 3, stride, out[..., _ORANGE:_GREEN])
+    _transform(2 * green - red - blue, _CHROMA, 4, stride, out[..., _GREEN:_GRAIN])
     for k in (0, 1):
         grain = out[..., _GRAIN + k : _GRAIN + k + 1]
-        _transform(pixels[..., 3 + k].astype(np.int32), _MEAN, 2, grain)
+        _transform(pixels[..., 3 + k].astype(np.int32), _MEAN, 2, stride, grain)
 
 
 def _transform(
     channel: NDArray[np.int32],
     coefficients: tuple[tuple[int, int], ...],
     shift: int,
+    stride: int,
     out: NDArray[np.int16],
 ) -> None:
     """Put Walsh-Hadamard coefficients of every window, shifted right, into ``out[..., k]``."""
-    rows = _responses(channel, 1 + max(horizontal for _, horizontal in coefficients))
+    rows = _responses(channel, 1 + max(horizontal for _, horizontal in coefficients), stride)
     for horizontal, response in enumerate(rows):
         wanted = [v for v, h in coefficients if h == horizontal]
         if not wanted:
             continue
-        both = _responses(np.ascontiguousarray(response.T), 1 + max(wanted))
+        both = _responses(np.ascontiguousarray(response.T), 1 + max(wanted), stride)
         for vertical in wanted:
             out[..., coefficients.index((vertical, horizontal))] = both[vertical].T >> shift
 
 
-def _responses(a: NDArray[np.int32], count: int) -> list[NDArray[np.int32]]:
-    """Return the first ``count`` 8-tap Walsh-Hadamard responses along axis 1, by sequency."""
+def _responses(a: NDArray[np.int32], count: int, stride: int) -> list[NDArray[np.int32]]:
+    """Return the first 8-tap Walsh-Hadamard responses along axis 1, by sequency."""
     width = a.shape[1] - PATCH + 1
     pairs = a[:, :-1] + a[:, 1:]
     sums = pairs[:, :-2] + pairs[:, 2:]  # ++++
     steps = pairs[:, :-2] - pairs[:, 2:]  # ++--
     out = []
     for four, sign in ((sums, 1), (sums, -1), (steps, -1), (steps, 1))[:count]:
-        first, second = four[:, :width], four[:, 4 : 4 + width]
+        first, second = four[:, :width:stride], four[:, 4 : 4 + width : stride]
         out.append(first + second if sign > 0 else first - second)
     return out

@@ -16,8 +16,8 @@ _LOWEST, _HIGHEST = Decimal("1.5"), Decimal(100)
 _DECIMAL = Context(prec=24, rounding=ROUND_HALF_EVEN)
 
 # Shares of the steps in percent, finest level first; every further level gets 100. A step costs
-# four times as much a level down, and the fine levels only follow what the coarse ones decided.
-_FINE_SHARES = (20, 45)
+# more a level down, and the fine levels only follow what the coarse ones decided.
+_FINE_SHARES = (40, 70)
 
 
 def obedience(guidance: float) -> float:
@@ -51,9 +51,9 @@ def share_steps(steps: int, levels: int) -> list[int]:
     Examples
     --------
     >>> share_steps(50, 5)
-    [14, 14, 14, 6, 2]
+    [13, 13, 12, 8, 4]
     >>> share_steps(15, 5)
-    [5, 4, 4, 1, 1]
+    [4, 4, 4, 2, 1]
     """
     fine = _FINE_SHARES[: levels - 1]
     shares = [*fine, *[100] * (levels - len(fine))]

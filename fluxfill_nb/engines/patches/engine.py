@@ -37,6 +37,14 @@ class Patches:
         Colour words only. With ``prompt_upsampling`` some nouns that imply a colour, too.
 
     A value: two of them are equal, and pickle. Fills may run in parallel threads.
+
+    Examples
+    --------
+    >>> import fluxfill_nb as ff
+    >>> from fluxfill_nb.engines import Patches
+    >>> with ff.connect("local", engine=Patches(), store=None) as client:
+    ...     client.service
+    'local engine: patches'
     """
 
     name: ClassVar[str] = "patches"

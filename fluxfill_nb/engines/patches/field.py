@@ -4,12 +4,15 @@ A *query* is an anchor whose patch touches the hole, a *source* one whose patch 
 The field gives every query a source, its *match*. It is found by offers: a query looks at what
 somebody offers, and takes it if it fits better (Barnes et al., "PatchMatch", 2009). All queries
 look at one offer at once, which is what makes NumPy fast enough.
+
+On a large level only every other anchor asks, in both directions: patches overlap widely even so.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,7 @@ from .hole import touched
 _FAR = 1 << 30
 _EXHAUSTIVE = 1_000_000  # pairs of query and source up to which every pair is looked at
 _CHUNK = 1 << 15  # pairs that are compared at once: bounds the memory, and the time between ticks
-_UNRELATED, _INHERITED = 1 << 20, 1 << 8  # distances to start with: trust what is inherited
+_UNRELATED = 1 << 20  # distance of a match that nobody has looked for
 
 Ints = NDArray[np.int32]
 Indices = NDArray[np.int32] | NDArray[np.int64]
@@ -38,9 +41,16 @@ class MatchField:
         bool (H, W), with at least one pixel, and at least one patch that is known all over.
     tick
         Called every few hundredths of a second; may raise to stop.
+    stride
+        Distance of the queries, 1 or 2 px. Height and width are even if it is 2: so the last
+        anchors ask, and every pixel of the hole is covered.
 
     Attributes
     ----------
+    height, width
+        Of the grid of anchors.
+    count
+        Number of queries.
     query_y, query_x
         int32 (queries,): the anchors of the queries, in px.
     match_y, match_x
@@ -52,42 +62,63 @@ class MatchField:
     """
 
     def __init__(
-        self, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], tick: Callable[[], None]
+        self,
+        pixels: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        tick: Callable[[], None],
+        stride: int = 1,
     ) -> None:
-        self._tick = tick
+        self._pixels, self._tick, self.stride = pixels, tick, stride
         asks = touched(hole)
+        tick()
         self.height, self.width = asks.shape  # of the grid of anchors
         self._known = ~asks.ravel()
-        self._sources = np.flatnonzero(self._known).astype(np.int32)
-        self.descriptors = describe(pixels, tick).reshape(-1, FEATURES)
         self.penalty: Ints | None = None
 
-        self.query_y, self.query_x = (a.astype(np.int32) for a in np.nonzero(asks))
-        self.count = self.query_y.size
-        # Index of the query at every anchor, `count` where there is none; with a margin of one
-        # patch, so that looking at a neighbour needs no check.
-        padded = self.height + 2 * PATCH, self.width + 2 * PATCH
-        self.query_at = np.full(padded, self.count, np.int32)
-        self.query_at[PATCH + self.query_y, PATCH + self.query_x] = np.arange(self.count)
+        row, column = (a.astype(np.int32) for a in np.nonzero(asks[::stride, ::stride]))
+        self.query_y, self.query_x = row * stride, column * stride
+        self.count = row.size
+        # Every place where a query may be, with a margin: looking at a neighbour needs no check.
+        self.rows, self.columns = (2 * PATCH + (n - 1) // stride + 1 for n in asks.shape)
+        self.place = self.place_of(self.query_y, self.query_x)
+        self._query_at = np.full(self.rows * self.columns, self.count, np.int32)
+        self._query_at[self.place] = np.arange(self.count)
         self.match_y, self.match_x = np.zeros(self.count, np.int32), np.zeros(self.count, np.int32)
         self.distance = np.full(self.count, _FAR, np.int32)
+        tick()
+
+    @cached_property
+    def descriptors(self) -> Descriptors:
+        """int16 (anchors, `FEATURES`), of the picture as it was when they were first asked for."""
+        return describe(self._pixels, self._tick).reshape(-1, FEATURES)
+
+    @cached_property
+    def _sources(self) -> Ints:
+        return np.flatnonzero(self._known).astype(np.int32)
+
+    def place_of(self, y: Ints, x: Ints) -> Ints:
+        """Return where in the grid of queries (flat) the one is that lies at, or before, (y, x)."""
+        row, column = y // self.stride, x // self.stride
+        return (row + PATCH) * np.int32(self.columns) + (column + PATCH)
 
     def inherit(self, coarser: MatchField, rng: np.random.Generator) -> None:
         """Take over the field of the level of half the size; random matches where it has none."""
         parent_y = np.minimum(self.query_y // 2, coarser.height - 1)
         parent_x = np.minimum(self.query_x // 2, coarser.width - 1)
-        parent = coarser.query_at[PATCH + parent_y, PATCH + parent_x]
+        parent = coarser._query_at[coarser.place_of(parent_y, parent_x)]
         orphan = parent == coarser.count
         parent[orphan] = 0
-        y = 2 * coarser.match_y[parent] + self.query_y - 2 * parent_y
-        x = 2 * coarser.match_x[parent] + self.query_x - 2 * parent_x
+        y = 2 * (coarser.match_y[parent] - coarser.query_y[parent]) + self.query_y
+        x = 2 * (coarser.match_x[parent] - coarser.query_x[parent]) + self.query_x
+        self._tick()
         y, x = np.clip(y, 0, self.height - 1), np.clip(x, 0, self.width - 1)
         orphan |= ~self._known[y * self.width + x]
         if orphan.any():
             lot = rng.integers(0, self._sources.size, np.count_nonzero(orphan))
             y[orphan], x[orphan] = np.divmod(self._sources[lot], self.width)
         self.match_y, self.match_x = y, x
-        self.distance = np.where(orphan, _UNRELATED, _INHERITED).astype(np.int32)
+        self.distance = np.where(orphan, _UNRELATED, coarser.distance[parent]).astype(np.int32)
+        self._tick()
 
     def search(
         self,
@@ -106,7 +137,7 @@ class MatchField:
         rng
             Where the random offers come from.
         jumps
-            Distances, in px, of the neighbours that make offers; below 8.
+            How many queries away the neighbours are that make offers; below 8.
         lots
             Number of random offers, drawn around the match from ever smaller windows.
         """
@@ -145,35 +176,37 @@ class MatchField:
     def _neighbours(self, jumps: tuple[int, ...]) -> Iterator[tuple[Ints, Ints, Ints]]:
         """Yield who gets an offer, and which: a neighbour's match, moved back by the jump."""
         for jump in jumps:
-            for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
-                neighbour = self.query_at[PATCH + self.query_y + dy, PATCH + self.query_x + dx]
+            for down, right in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
+                neighbour = self._query_at.take(self.place + (down * self.columns + right))
                 who = np.flatnonzero(neighbour < self.count).astype(np.int32)
-                neighbour = neighbour[who]
-                yield who, self.match_y[neighbour] - dy, self.match_x[neighbour] - dx
+                neighbour = neighbour.take(who)
+                y = self.match_y.take(neighbour) - down * self.stride
+                x = self.match_x.take(neighbour) - right * self.stride
+                yield who, y, x
 
     def _offer(self, queries: Descriptors, who: Ints, y: Ints, x: Ints) -> None:
         """Offer the sources at (y, x) to the queries ``who``; what fits better is taken."""
         there = (y >= 0) & (y < self.height) & (x >= 0) & (x < self.width)
-        who, y, x = who[there], y[there], x[there]
-        new = (y != self.match_y[who]) | (x != self.match_x[who])
-        new &= self._known[y * self.width + x]
-        who, y, x = who[new], y[new], x[new]
-        distance = self._distances(queries, who, y * self.width + x)
-        better = distance < self.distance[who]
-        who = who[better]
-        self.distance[who], self.match_y[who], self.match_x[who] = (
-            distance[better], y[better], x[better],
-        )  # fmt: skip
+        there &= (y != self.match_y.take(who)) | (x != self.match_x.take(who))
+        kept = np.flatnonzero(there)
+        who, anchors = who.take(kept), y.take(kept) * self.width + x.take(kept)
+        kept = np.flatnonzero(self._known.take(anchors))
+        who, anchors = who.take(kept), anchors.take(kept)
+        distance = self._distances(queries, who, anchors)
+        kept = np.flatnonzero(distance < self.distance.take(who))
+        who = who.take(kept)
+        self.distance[who] = distance.take(kept)
+        self.match_y[who], self.match_x[who] = np.divmod(anchors.take(kept), np.int32(self.width))
 
     def _distances(self, queries: Descriptors, who: Ints, anchors: Indices) -> Ints:
         """Return how badly the queries ``who`` agree with the sources at flat ``anchors``."""
         out = np.empty(who.size, np.int32)
         for start in range(0, who.size, _CHUNK):
             part = slice(start, start + _CHUNK)
-            difference = self.descriptors[anchors[part]].astype(np.int32)
-            difference -= queries[who[part]]
+            difference = self.descriptors.take(anchors[part], 0).astype(np.int32)
+            difference -= queries.take(who[part], 0)
             np.einsum("ij,ij->i", difference, difference, out=out[part])
             self._tick()
         if self.penalty is not None:
-            out += self.penalty[anchors]
+            out += self.penalty.take(anchors)
         return out

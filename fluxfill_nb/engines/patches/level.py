@@ -7,19 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .descriptors import CHANNELS, PATCH, describe
+from .descriptors import CHANNELS, FEATURES, PATCH, describe
 from .evenness import even_out
 from .field import MatchField
 from .hole import depth, rim
 from .membrane import membrane, round_off
 
-_DEEPEST = 16
-# Trust in a patch by the depth of its centre, round(256 / 1.3**depth): the deeper, the less it is
-# founded on. So agreement grows inwards from the rim (Newson et al. 2014 weight the same way).
-_TRUST = np.array([256, 197, 151, 117, 90, 69, 53, 41, 31, 24, 19, 14, 11, 8, 7, 5, 4], np.int64)
+_DEEPEST = 8
+# Trust in a patch halves with each pixel that its centre lies deeper: the less it is founded on. So
+# agreement grows inwards from the rim (as in Newson et al. 2014).
+_TRUST = np.array([256 >> depth for depth in range(_DEEPEST + 1)], np.int64)
 _LARGEST_VOTE = 4095  # keeps the sums of 64 votes times 255 in 32 bits
 _LARGEST_STEP = 28  # grey levels; a larger step at the rim is an edge that belongs there
-_CHUNK = 1 << 15  # pixels that are voted for at once: bounds the memory, and the time between ticks
+_LARGE = 1 << 14  # px in the hole from which on only every other anchor asks
+_CHUNK = 1 << 13  # pixels that are voted for at once: bounds the memory, and the time between ticks
 
 Ints = NDArray[np.int32]
 
@@ -41,18 +42,29 @@ class Level:
         self, pixels: NDArray[np.uint8], hole: NDArray[np.bool_], tick: Callable[[], None]
     ) -> None:
         self.pixels, self.hole, self._tick = pixels, hole, tick
-        self.field = MatchField(pixels, hole, tick)
         self._y, self._x = (a.astype(np.int32) for a in np.nonzero(hole))
-        centre = np.pad(depth(hole, _DEEPEST), ((0, PATCH), (0, PATCH)), mode="edge")
-        self._trust = _TRUST[
-            centre[self.field.query_y + PATCH // 2, self.field.query_x + PATCH // 2]
-        ]
+        self.field = MatchField(pixels, hole, tick, 2 if self.size > _LARGE else 1)
+        self._trust = _TRUST.take(self._depths())
+        tick()
         # The part of the picture that the queries cover.
-        self._top, self._left = (max(0, int(a.min()) - PATCH + 1) for a in (self._y, self._x))
+        self._top, self._left = int(self.field.query_y.min()), int(self.field.query_x.min())
         self._bottom, self._right = (
-            min(length, int(a.max()) + PATCH)
-            for length, a in zip(hole.shape, (self._y, self._x), strict=True)
+            int(a.max()) + PATCH for a in (self.field.query_y, self.field.query_x)
         )
+
+    def _depths(self) -> NDArray[np.uint8]:
+        """Return how deep in the hole the centre of each query's patch lies."""
+        top, left = int(self._y.min()), int(self._x.min())
+        window = self.hole[top : int(self._y.max()) + 1, left : int(self._x.max()) + 1]
+        # Around the hole nothing is one; behind the picture's border nothing is known.
+        margins = [
+            (min(1, start), min(1, whole - start - part))
+            for start, part, whole in zip((top, left), window.shape, self.hole.shape, strict=True)
+        ]
+        deep = depth(np.pad(window, margins), _DEEPEST)
+        y = self.field.query_y + (PATCH // 2 - top + margins[0][0])
+        x = self.field.query_x + (PATCH // 2 - left + margins[1][0])
+        return deep[np.clip(y, 0, deep.shape[0] - 1), np.clip(x, 0, deep.shape[1] - 1)]
 
     @property
     def size(self) -> int:
@@ -69,32 +81,23 @@ class Level:
         window = self.pixels[self._top : self._bottom, self._left : self._right].astype(np.int16)
         if noise is not None:
             window[self._y - self._top, self._x - self._left, :3] += noise.astype(np.int16)
-        described = describe(window, self._tick)
-        return described[self.field.query_y - self._top, self.field.query_x - self._left]
+        stride = self.field.stride
+        described = describe(window, self._tick, stride)
+        row = (self.field.query_y - self._top) // stride
+        column = (self.field.query_x - self._left) // stride
+        place = row * described.shape[1] + column
+        out: NDArray[np.int16] = described.reshape(-1, FEATURES).take(place, 0)
+        return out
 
-    def vote(self, sharpness: int, *, stride: int = 1, phase: int = 0) -> None:
+    def vote(self, sharpness: int) -> None:
         """Let every patch vote for the pixels of the hole that it covers.
 
         Parameters
         ----------
         sharpness
             0: all patches of a pixel have a say; 5: nearly only the best of them.
-        stride
-            1: all 64 patches of a pixel vote; 2: every other one in both directions, four times
-            faster.
-        phase
-            Which patches vote at a stride of 2, 0 or 1; alternate.
         """
-        offsets = [
-            (a, b)
-            for a in range(PATCH)
-            for b in range(PATCH)
-            if (a + phase) % stride == 0 and (b + phase // stride) % stride == 0
-        ]
-        colour, votes = self._count(self._y, self._x, self._weights(sharpness), offsets, CHANNELS)
-        # At the picture's corners a stride may leave a pixel without a vote: it stays as it is.
-        decided = votes > 0
-        self.pixels[self._y[decided], self._x[decided]] = colour[decided]
+        self.pixels[self._y, self._x] = self._count(self._y, self._x, sharpness, CHANNELS)[0]
 
     def finish(self, sharpness: int) -> None:
         """Vote for the last time, and spread the colour step at the rim smoothly over the hole.
@@ -106,9 +109,7 @@ class Level:
         """
         rim_y, rim_x = (a.astype(np.int32) for a in np.nonzero(rim(self.hole)))
         y, x = np.concatenate([self._y, rim_y]), np.concatenate([self._x, rim_x])
-        offsets = [(a, b) for a in range(PATCH) for b in range(PATCH)]
-        # The grain has served: three channels.
-        colour, votes = self._count(y, x, self._weights(sharpness), offsets, 3)
+        colour, votes = self._count(y, x, sharpness, 3)  # the grain has served
         inside = colour[: self.size]
         if rim_y.size:
             step = self.pixels[rim_y, rim_x, :3] - colour[self.size :]
@@ -127,36 +128,40 @@ class Level:
         return round_off(membrane(values, unknown, self._tick)[self._y - top, self._x - left])
 
     def _weights(self, sharpness: int) -> Ints:
-        """Return the weight of every query's vote, and a zero for "no query there"."""
+        """Return the weight of every query's vote."""
         distance = self.field.distance.astype(np.int64)
         usual = max(1, upper_quartile(self.field.distance))
         fit = (usual << 7) // (distance + (usual >> sharpness) + 1)
-        weights = (np.minimum(fit, _LARGEST_VOTE) * self._trust >> 8) + 1
-        return np.append(weights, 0).astype(np.int32)
+        return ((np.minimum(fit, _LARGEST_VOTE) * self._trust >> 8) + 1).astype(np.int32)
 
-    def _count(
-        self, y: Ints, x: Ints, weights: Ints, offsets: list[tuple[int, int]], channels: int
-    ) -> tuple[Ints, Ints]:
+    def _count(self, y: Ints, x: Ints, sharpness: int, channels: int) -> tuple[Ints, Ints]:
         """Return the mean vote for each pixel (int32, (n, channels)) and the votes' sum (n,)."""
-        width = self.hole.shape[1]
-        field = self.field
-        source = np.append(field.match_y * width + field.match_x, 0).astype(np.int32)
-        known = self.pixels[..., :channels].reshape(-1, channels)
-        query_at, stride = field.query_at.ravel(), field.query_at.shape[1]
+        field, width = self.field, self.hole.shape[1]
+        known = np.ascontiguousarray(self.pixels[..., :channels]).reshape(-1, channels)
+        # Where a patch is copied from, and its weight; no weight where there is none.
+        source_at, weight_at = np.zeros((2, field.rows * field.columns), np.int32)
+        source_at[field.place] = field.match_y * width + field.match_x
+        weight_at[field.place] = self._weights(sharpness)
+        self._tick()
+        place, stride = field.place_of(y, x), field.stride
         colour, votes = np.empty((y.size, channels), np.int32), np.empty(y.size, np.int32)
-        for start in range(0, y.size, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            place = (y[part] + PATCH) * stride + x[part] + PATCH
-            total, sum_of_weights = np.zeros((place.size, channels), np.int32), np.zeros_like(place)
-            for a, b in offsets:
-                query = query_at[place - (a * stride + b)]  # has this pixel at (a, b) of its patch
-                weight = weights[query]
-                total += known[source[query] + (a * width + b)] * weight[:, None]
-                sum_of_weights += weight
-            half = sum_of_weights[:, None] >> 1
-            colour[part] = (total + half) // np.maximum(sum_of_weights, 1)[:, None]
-            votes[part] = sum_of_weights
-            self._tick()
+        # Pixels at the same place between the queries are at the same places of their patches.
+        for down, right in np.ndindex(stride, stride):
+            pixels = np.flatnonzero((y % stride == down) & (x % stride == right))
+            for start in range(0, pixels.size, _CHUNK):
+                part = pixels[start : start + _CHUNK]
+                centre = place.take(part)
+                total, votes_here = np.zeros((part.size, channels), np.int32), np.zeros_like(centre)
+                for a, b in np.ndindex(PATCH // stride, PATCH // stride):
+                    query = centre - (a * field.columns + b)
+                    weight = weight_at.take(query)
+                    pixel = (a * stride + down) * width + b * stride + right  # of this patch
+                    total += known.take(source_at.take(query) + pixel, 0) * weight[:, None]
+                    votes_here += weight
+                half = votes_here[:, None] >> 1
+                colour[part] = (total + half) // np.maximum(votes_here, 1)[:, None]
+                votes[part] = votes_here
+                self._tick()
         return colour, votes
 
 

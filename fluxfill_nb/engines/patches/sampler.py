@@ -11,6 +11,8 @@ bytes on every machine. Nothing is shared between calls: fills may run in parall
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from PIL import Image
 
 from . import noise, pyramid
 from .colours import Colour
+from .crops import Box, crops
 from .descriptors import MEAN_COLOUR, PATCH, add_grain, mean_colour
 from .dials import (
     colour_weight,
@@ -36,9 +39,10 @@ from .membrane import SCALE, membrane, round_off
 if TYPE_CHECKING:
     from ..engine import Progress
 
-_NOISE, _TASTE = 0, 1  # the random streams of a seed
-_NEAREST, _FARTHEST = 64, 512  # px of the surroundings that may be copied from
-_SHARPEST = 5
+_NOISE, _TASTE = 0, 1  # the random streams of a crop
+_STREAMS = 2
+_SHARPEST = 2
+_SEARCHED = 1 << 21  # px in the hole; larger levels only copy what the coarser one found
 _QUIET = 0.5  # grey levels; less noise than this is none
 _MISMATCHES = (64, 1 << 20)  # limits of what a picture is taken to differ from itself
 _CLOSE, _WIDE = (1, 3), (1, 2, 5)  # px: the neighbours that are asked; more on a new level
@@ -109,14 +113,39 @@ def fill_hole(picture: RGB, hole: Bools, settings: Settings, progress: Progress)
     Filled
         The picture is the same outside the hole, bit for bit.
     """
-    if not hole.any():
+    whole = int(np.count_nonzero(hole))
+    if not whole:
         progress(1.0, lambda: Image.fromarray(picture))
         return Filled(picture.copy(), 0.0)
     progress(0.0)
-    box = _surroundings(hole)
+    square_sum, done = 0.0, 0
+    for number, box in enumerate(crops(hole)):
+        part = int(np.count_nonzero(hole[box]))
+
+        def part_progress(
+            fraction: float,
+            preview: Callable[[], Image.Image] | None = None,
+            /,
+            done: int = done,
+            part: int = part,
+        ) -> None:
+            progress((done + fraction * part) / whole, preview)
+
+        filled = _fill_crop(picture, hole, box, settings, number, part_progress)
+        picture = filled.picture
+        square_sum += filled.mismatch * filled.mismatch * part
+        done += part
+    return Filled(picture, math.sqrt(square_sum / whole))
+
+
+def _fill_crop(
+    picture: RGB, hole: Bools, box: Box, settings: Settings, number: int, progress: Progress
+) -> Filled:
     if min(hole[box].shape) < PATCH or touched(hole[box]).all():
-        return _fill_with_clouds(picture, hole, settings, progress)
-    return _Sampler(picture, hole, box, settings, progress).run()
+        here = np.zeros_like(hole)
+        here[box] = hole[box]
+        return _fill_with_clouds(picture, here, settings, progress)
+    return _Sampler(picture, hole, box, settings, number, progress).run()
 
 
 @dataclass(frozen=True)
@@ -140,25 +169,33 @@ class _Sampler:
         self,
         picture: RGB,
         hole: Bools,
-        box: tuple[slice, slice],
+        box: Box,
         settings: Settings,
+        number: int,
         progress: Progress,
     ) -> None:
         self._picture, self._hole, self._box = picture, hole[box], box
         self._progress = progress
-        self._pyramid = pyramid.build(add_grain(picture[box], self._hole), self._hole)
-        self._plan = share_steps(settings.steps, len(self._pyramid))
-        self._rng = noise.generator(settings.seed, _NOISE)
-        self._taste_map = noise.smooth_map(noise.generator(settings.seed, _TASTE))
+        self._steps_done = self._work_done = 0
+        self._work = 1
+        self._pyramid = pyramid.build(
+            add_grain(picture[box], self._hole, self._tick), self._hole, self._tick
+        )
+        sizes = [int(np.count_nonzero(level_hole)) for _, level_hole in self._pyramid]
+        self._copied = min(sum(size > _SEARCHED for size in sizes), len(sizes) - 1)
+        self._plan = share_steps(settings.steps, len(sizes) - self._copied)
+        self._rng = noise.generator(settings.seed, _STREAMS * number + _NOISE)
+        self._taste_map = noise.smooth_map(
+            noise.generator(settings.seed, _STREAMS * number + _TASTE)
+        )
         self._obedience = obedience(settings.guidance)
         self._loose = looseness(settings.guidance)
         self._colours = settings.colours
         self._mismatch = 0  # how badly patches of this picture usually agree
-        self._steps_done = self._work_done = 0
         self._work = sum(
-            steps * _cost(int(np.count_nonzero(level_hole)))
-            for steps, (_, level_hole) in zip(self._plan, reversed(self._pyramid), strict=True)
-        )
+            steps * _cost(size)
+            for steps, size in zip(self._plan, reversed(sizes[self._copied :]), strict=True)
+        ) + sum(sizes[: self._copied])
 
     def run(self) -> Filled:
         level: Level | None = None
@@ -177,15 +214,21 @@ class _Sampler:
                 self._step(level, this)
                 self._report(level, this.octaves)
         assert level is not None
+        while self._pyramid:
+            coarser, level = level, Level(*self._pyramid.pop(), self._tick)
+            level.field.inherit(coarser.field, self._rng)
+            del coarser
+            if not self._pyramid:
+                level.finish(_SHARPEST)
+                self._work_done = self._work
+                self._show(level.pixels, 0)
         return Filled(self._result(level.pixels, 0), level.field.mismatch())
 
     def _rounds(self) -> list[list[_Round]]:
         """Return the steps of each level, coarsest first."""
+        finest = len(self._plan) - 1 + self._copied
         out = [
-            [
-                _Round(height, len(self._plan) - 1 - height, step, 1.0 - step / steps)
-                for step in range(steps)
-            ]
+            [_Round(height, finest - height, step, 1.0 - step / steps) for step in range(steps)]
             for height, steps in enumerate(self._plan)
         ]
         out[-1][-1] = replace(out[-1][-1], remaining=0.0)
@@ -215,7 +258,7 @@ class _Sampler:
             # From the mean of all votes to the best one only: structure first, detail last.
             total = sum(self._plan)
             sharpness = (2 * _SHARPEST * self._steps_done + total) // (2 * total)
-            level.vote(sharpness, stride=1 if this.octaves else 2, phase=this.step % 2)
+            level.vote(sharpness)
 
     def _penalty(
         self, taste: NDArray[np.uint8], distaste: NDArray[np.int32] | None, this: _Round
@@ -252,7 +295,9 @@ class _Sampler:
     def _report(self, level: Level, octaves: int) -> None:
         self._steps_done += 1
         self._work_done += _cost(level.size)
-        pixels = level.pixels  # not the level: who keeps a preview should not keep the field
+        self._show(level.pixels, octaves)  # not the level: a preview should not keep the field
+
+    def _show(self, pixels: NDArray[np.uint8], octaves: int) -> None:
         self._progress(
             self._work_done / self._work, lambda: Image.fromarray(self._result(pixels, octaves))
         )
@@ -266,25 +311,14 @@ class _Sampler:
             large = small.resize(
                 (small.width << octaves, small.height << octaves), Image.Resampling.BILINEAR
             )
-            state = np.asarray(large)[:height, :width]
+            state = np.asarray(large)
         out = self._picture.copy()
-        out[self._box][self._hole] = state[self._hole]
+        out[self._box][self._hole] = state[:height, :width][self._hole]
         return out
 
 
 def _cost(pixels: int) -> int:
     return pixels + _OVERHEAD
-
-
-def _surroundings(hole: Bools) -> tuple[slice, slice]:
-    """Return the hole's bounding box with the margin of context that is worth copying from."""
-    places = [np.flatnonzero(hole.any(axis)) for axis in (1, 0)]
-    extent = max(int(place[-1] - place[0]) for place in places)
-    margin = min(_FARTHEST, max(_NEAREST, 3 * extent // 4))
-    rows, columns = (
-        slice(max(0, int(place[0]) - margin), int(place[-1]) + 1 + margin) for place in places
-    )
-    return rows, columns
 
 
 def _fill_with_clouds(picture: RGB, hole: Bools, settings: Settings, progress: Progress) -> Filled:
