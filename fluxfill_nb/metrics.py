@@ -112,6 +112,12 @@ class Metric:
     measure
         From a sample, and the small holes of other seeds, to the number; NaN where it means
         nothing.
+
+    Examples
+    --------
+    >>> from fluxfill_nb.metrics import METRICS
+    >>> METRICS["drift"].unit
+    'levels, 0 to 255'
     """
 
     name: str

@@ -24,14 +24,17 @@ from pydantic import (
 from .errors import InvalidOption
 
 
-def _refuse_bool(value: Any) -> Any:
-    """Refuse True and False, which Python takes for 1 and 0; nobody means that."""
+def _refuse_others(value: Any) -> Any:
+    """Refuse what is taken for a number, though nobody means it: True, False, and "0-3" for -3."""
     if isinstance(value, bool):
         raise ValueError("Input should be a number, not true or false")
+    if isinstance(value, str):
+        float(value)
     return value
 
 
-_NoBool = BeforeValidator(_refuse_bool)
+_Number = BeforeValidator(_refuse_others)
+_OF_PYDANTIC = frozenset(name for name in dir(BaseModel) if not name.startswith("_"))
 
 Prompt = Annotated[
     str | None,
@@ -40,7 +43,7 @@ Prompt = Annotated[
 Steps = Annotated[
     int | None,
     Field(ge=15, le=50, description="Steps of the sampler: more are slower and finer."),
-    _NoBool,
+    _Number,
 ]
 PromptUpsampling = Annotated[
     bool | None,
@@ -52,7 +55,7 @@ PromptUpsampling = Annotated[
 Seed = Annotated[
     int | None,
     Field(description="The same seed and settings repeat a picture; none: drawn by the service."),
-    _NoBool,
+    _Number,
 ]
 Guidance = Annotated[
     float | None,
@@ -62,7 +65,7 @@ Guidance = Annotated[
         description="How strongly the prompt rules: low is varied, high is literal. The service's "
         "default is 60, its vendor's own example uses 30.",
     ),
-    _NoBool,
+    _Number,
 ]
 OutputFormat = Annotated[
     Literal["jpeg", "png"] | None,
@@ -71,7 +74,7 @@ OutputFormat = Annotated[
 SafetyTolerance = Annotated[
     int,
     Field(ge=0, le=6, description="How much moderation lets pass: 0 is strictest, 6 most lenient."),
-    _NoBool,
+    _Number,
 ]
 WebhookUrl = Annotated[
     HttpUrl | None, Field(description="Address that the service calls when the picture is ready.")
@@ -166,6 +169,10 @@ class FillOptions(FillFields):
                 "does."
             )
 
+    def __dir__(self) -> list[str]:
+        # What pydantic adds is there, but need not be offered for completion.
+        return [name for name in super().__dir__() if name not in _OF_PYDANTIC]
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings, in the contract's order."""
@@ -174,6 +181,11 @@ class FillOptions(FillFields):
     @classmethod
     def rule(cls, name: str) -> str:
         """Return in words what a setting may be.
+
+        Parameters
+        ----------
+        name
+            Of the setting, such as ``"guidance"``.
 
         Examples
         --------

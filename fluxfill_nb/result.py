@@ -78,6 +78,9 @@ class FillTask:
     def __hash__(self) -> int:
         return hash((self.id, self.polling_url))
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}, submitted {self.submitted:%Y-%m-%d %H:%M} UTC>"
+
 
 @dataclass(frozen=True, eq=False)
 class FillProgress:

@@ -349,6 +349,17 @@ def test_threads_draw_the_same(runs):
     assert found == [wanted] * 4
 
 
+def test_a_notebook_shows_the_figure_itself_once(runs):
+    """Whether or not anybody has said `%matplotlib inline`."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    bundle, _ = shell.display_formatter.format(Grid(runs).figure)
+    assert set(bundle) == {"text/plain", "image/jpeg"}
+    with Image.open(io.BytesIO(bundle["image/jpeg"])) as shown:
+        assert shown.size == Grid(runs).figure.canvas.get_width_height()
+
+
 def test_the_figure_can_be_tuned(runs):
     grid = Grid(runs)
     left, top, right, bottom = grid.box(guidance=30, seed=2)

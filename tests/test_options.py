@@ -105,6 +105,7 @@ def test_webhook_url_is_an_address(url: str) -> None:
         ("safety_tolerance", -1, "safety_tolerance is -1: it must be a whole number from 0 to 6."),
         ("safety_tolerance", 7, "safety_tolerance is 7: it must be a whole number from 0 to 6."),
         *((name, True, f"{name} is True: it must be a") for name in NUMBERS),
+        *((name, "0-3", f"{name} is '0-3': it must be a") for name in NUMBERS),
         *((name, np.True_, f"{name} is True: it must be a") for name in NUMBERS),
     ],
 )

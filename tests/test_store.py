@@ -652,10 +652,28 @@ def test_the_table_says_it_all(several: RunStore) -> None:
     assert [row["state"] for row in rows] == ["done"] * 7 + ["moderated", "pending"]
     assert rows[0]["prompt"] == REQUEST.prompt
     assert Path(rows[0]["picture"]).exists()
+    assert ff.Mask(rows[0]["mask"]) == MASK
     assert rows[7]["reason"] == "The service refused it."
     assert rows[7]["picture"] is None
     assert rows[8]["seed"] == 51
     json.dumps(rows, default=str)
+
+
+def test_what_a_killed_writer_left_unfinished_is_cleared_away(store: RunStore) -> None:
+    fill(store)
+    left, fresh = (store.folder / "pictures" / f".{name}.part" for name in ("left", "fresh"))
+    left.write_bytes(b"half a picture")
+    fresh.write_bytes(b"somebody is at it")
+    os.utime(left, (time.time() - 86_400,) * 2)
+    fill(RunStore(store.folder), REQUEST.replace(seed=8))
+    assert not left.exists()
+    assert fresh.exists()
+
+
+def test_a_task_of_another_service_may_have_the_same_id(store: RunStore) -> None:
+    attempt, task = send(store)
+    assert store.attempt_of(task).key == attempt.key
+    assert store.attempt_of(ff.FillTask(task.id, "https://elsewhere.example/get", None)) is None
 
 
 def test_a_frame_needs_pandas(several: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -471,7 +471,7 @@ def test_stars_survive_another_try(patchy, client):
 
 
 def test_without_a_client_the_remedy_is_told(patchy):
-    with pytest.raises(InvalidInput, match=r"client\.sweep\(runs\.sweep\)"):
+    with pytest.raises(InvalidInput, match=r"client\.sweep\(runs\.sweep, retry=\["):
         patchy.retry_failed()
 
 

@@ -149,6 +149,11 @@ class FluxFill:
             ends, ``"unconfirmed"`` and ``"expired"``, or True for both.
         **options
             ``seed``, ``guidance``, ``steps``, …: see `fluxfill_nb.options.FillOptions`.
+
+        Returns
+        -------
+        fluxfill_nb.FillResult
+            The picture, and how it was made.
         """
         return run(
             lambda: self._awaited.fill(
@@ -161,11 +166,25 @@ class FluxFill:
         return run(lambda: self._awaited.submit(request))
 
     def wait(self, task: FillTask, *, on_progress: OnProgress | None = None) -> FillResult:
-        """Wait until a task's picture is ready, and fetch it; see `AsyncFluxFill.wait`."""
+        """Wait until a task's picture is ready, and fetch it; see `AsyncFluxFill.wait`.
+
+        Parameters
+        ----------
+        task
+            What `submit` returned, an error carried, or was written down elsewhere.
+        on_progress
+            As in `fill`.
+        """
         return run(lambda: self._awaited.wait(task, on_progress=on_progress))
 
     def resume(self) -> Collected:
-        """Collect every picture that is still to be had; see `AsyncFluxFill.resume`."""
+        """Collect every picture that is still to be had; see `AsyncFluxFill.resume`.
+
+        Returns
+        -------
+        Collected
+            A list of the results, that also says what was ``lost`` and what is ``unconfirmed``.
+        """
         return run(self._awaited.resume)
 
     @overload
@@ -187,7 +206,20 @@ class FluxFill:
         reuse: bool | None = None,
         retry: bool | Collection[str] = False,
     ) -> Run[SweepResult] | Run[FillResult]:
-        """Start a sweep, or one fill, in the background; see `AsyncFluxFill.start`."""
+        """Start a sweep, or one fill, in the background; see `AsyncFluxFill.start`.
+
+        Parameters
+        ----------
+        what
+            A `fluxfill_nb.Sweep`, or a request.
+        on_result, budget, reuse, retry
+            As in `sweep`.
+
+        Returns
+        -------
+        fluxfill_nb.client.Run
+            To be watched, cancelled, or waited for.
+        """
         handle, work = conductor.prepare(
             self._awaited, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry,
             again=lambda sweep, kinds: self.sweep(sweep, retry=kinds),
@@ -224,6 +256,11 @@ class FluxFill:
             ``"unconfirmed"``; True: all. Else such points stay as they are, with their reason.
         dry_run
             Send nothing: return what is there already.
+
+        Returns
+        -------
+        fluxfill_nb.SweepResult
+            All points: those that failed or are missing too.
         """
         if dry_run:
             return run(lambda: conductor.what_is_there(self._awaited, sweep, reuse=reuse))

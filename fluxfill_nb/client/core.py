@@ -239,6 +239,11 @@ class AsyncFluxFill:
         A submission under way is not broken off when the caller is stopped: the task's id would be
         lost, but not its price. The task is then among ``unfinished``.
 
+        Returns
+        -------
+        fluxfill_nb.FillTask
+            What to wait for.
+
         Raises
         ------
         fluxfill_nb.errors.SubmissionUnconfirmed
@@ -384,6 +389,11 @@ class AsyncFluxFill:
             As in `start`.
         dry_run
             Send nothing: return what is there already.
+
+        Returns
+        -------
+        fluxfill_nb.SweepResult
+            All points: those that failed or are missing too.
 
         Raises
         ------

@@ -80,6 +80,19 @@ class Run(Generic[T]):
 
     May be read, stopped and waited for from any thread, and awaited on any event loop. In a
     notebook it shows itself as a live view.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> import fluxfill_nb as ff
+    >>> picture = Image.linear_gradient("L")
+    >>> mask = ff.Mask.from_box(picture.size, (80, 80, 120, 120))
+    >>> request = ff.FillRequest(picture, mask, steps=15)
+    >>> with ff.connect("local", store=None) as client:
+    ...     run = client.start(ff.Sweep(request, seed=range(3)))
+    ...     runs = run.wait()
+    >>> run.is_done, len(runs.results)
+    (True, 3)
     """
 
     def __init__(
@@ -146,25 +159,32 @@ class Run(Generic[T]):
             )
 
     def state(self, index: int) -> State:
-        """Return how far one fill is."""
+        """Return how far the fill of ``points[index]`` is."""
         with self._lock:
             return self._states[index]
 
     def outcome(self, index: int) -> Outcome:
-        """Return what one fill has come to: a result, an error, or None as yet."""
+        """Return what ``points[index]`` has come to: a result, an error, or None as yet."""
         with self._lock:
             return self._outcomes[index]
 
     def seen(self, index: int) -> FillProgress | None:
-        """Return what the service last said of a fill that is under way."""
+        """Return what the service last said of ``points[index]``, if it is under way."""
         with self._lock:
             return self._previews.get(index)
 
     def watch(self, watcher: Callable[[int | None], object]) -> Callable[[], None]:
         """Have a function called with the index of each fill that changes, and None at the end.
 
-        It is called in the client's thread: it should be quick, and neither print nor display.
-        Returns what ends that.
+        Parameters
+        ----------
+        watcher
+            Called in the client's thread: it should be quick, and neither print nor display.
+
+        Returns
+        -------
+        collections.abc.Callable
+            What ends that.
         """
         with self._lock:
             self._watchers.append(watcher)
@@ -270,6 +290,11 @@ class Run(Generic[T]):
         ----------
         awaited
             Whether this thread's own event loop does the work, so that it must not be held up.
+
+        Yields
+        ------
+        None
+            The block.
         """
         try:
             if not _in_notebook():

@@ -117,9 +117,14 @@ def verify(
     tolerance
         How far the call's time may be from this machine's, s; calls without a time are taken.
 
+    Returns
+    -------
+    WebhookCall
+        What the service says.
+
     Raises
     ------
-    WebhookRefused
+    fluxfill_nb.client.webhooks.WebhookRefused
         The call must not be heeded. The message tells nothing of what it carried.
     fluxfill_nb.errors.InvalidOption
         The secret is empty, or the tolerance below 0.

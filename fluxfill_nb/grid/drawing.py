@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from ..mask import Size
 from ..result import FillResult
 from ..showing import Showing, difference_colours, fitted
 from .contents import Cell, number_text
-from .fonts import drawable, font, measured
+from .fonts import DRAWING, drawable, font, measured
 from .layout import FAINT, INK, LINE, Box, Page, Text, wrapped
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 DPI = 100
 """Of the layout: one of its px is a pixel of the figure as it is shown."""
+
+QUALITY = 88
+"""Of the JPEGs that notebooks show."""
 
 _POINTS = 72 / DPI
 _COLOURS = colormaps["viridis"]
@@ -42,6 +46,14 @@ _STAR = "#ffc83d"
 
 Paint = Callable[[Size], Image.Image]
 """Makes a picture of at most a size."""
+
+
+class Shown(Figure):
+    """A figure that a notebook shows though nobody has loaded pyplot: as a JPEG, being photos."""
+
+    def _repr_jpeg_(self) -> bytes:
+        with DRAWING:
+            return as_jpeg(self, self.dpi)
 
 
 class _Pictures(Artist):
@@ -87,7 +99,7 @@ class _Pictures(Artist):
 
 def draw(page: Page[Cell], extent: tuple[float, float], show: str, showing: Showing) -> Figure:
     """A figure of a page: one Axes whose data are px."""
-    figure = Figure(figsize=(page.width / DPI, page.height / DPI), dpi=DPI, facecolor="white")
+    figure = Shown(figsize=(page.width / DPI, page.height / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, page.width), ylim=(page.height, 0))
     axes.set_axis_off()
@@ -183,7 +195,10 @@ def _write(axes: Axes, text: Text) -> list[Any]:
 
 
 def rendered(figure: Figure, dpi: float) -> Image.Image:
-    """The figure as a picture; drawn once, which is less than ``figure.savefig`` does."""
+    """The figure as a picture, mode RGBX: its canvas, not copied.
+
+    Drawn once, which is less than ``figure.savefig`` does. JPEG takes it so.
+    """
     canvas, own_dpi = figure.canvas, figure.dpi
     try:
         figure.dpi = dpi
@@ -191,7 +206,14 @@ def rendered(figure: Figure, dpi: float) -> Image.Image:
         drawing.draw()  # type: ignore[no-untyped-call]
         size = drawing.get_width_height(physical=True)
         pixels: Any = drawing.buffer_rgba()  # type: ignore[no-untyped-call]
-        return Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
+        return Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
     finally:
         figure.dpi = own_dpi
         figure.set_canvas(canvas)
+
+
+def as_jpeg(figure: Figure, dpi: float) -> bytes:
+    """The figure as notebooks show it."""
+    buffer = io.BytesIO()
+    rendered(figure, dpi).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

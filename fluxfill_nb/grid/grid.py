@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..errors import InvalidOption
 from ..showing import Showing, fitted
 from ..sweep.dimensions import dimensions_of
 from .contents import Cell, Look, Survey
-from .drawing import DPI, draw, rendered
+from .drawing import DPI, as_jpeg, draw, rendered
 from .fonts import DRAWING, measured
 from .layout import Page, lay_out
 from .places import ROLES, places_of
@@ -26,7 +25,7 @@ from .places import ROLES, places_of
 if TYPE_CHECKING:
     from ..sweep import SweepResult
 
-_INLINE_QUALITY, _SAVED_QUALITY = 88, 93
+_SAVED_QUALITY = 93
 _LARGEST_SAVED = 8000
 _NUMBERS_DPI = 300  # saved numbers have no pixels of their own
 _FORMATS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -209,7 +208,7 @@ class Grid:
                 self.figure.savefig(path, format="svg", dpi=dpi or self._full_dpi)
             else:
                 resolution = dpi or self._full_dpi
-                image = rendered(self.figure, resolution)
+                image = rendered(self.figure, resolution).convert("RGB")
                 image.save(path, quality=_SAVED_QUALITY, dpi=(resolution, resolution))
         return path
 
@@ -244,10 +243,8 @@ class Grid:
         with DRAWING:
             page = self._layout
             scale = min(1.0, self._look.max_px / max(page.width, page.height))
-            image = rendered(self.figure, DPI * scale)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=_INLINE_QUALITY)
+            jpeg = as_jpeg(self.figure, DPI * scale)
         text = repr(self)
         if len(self.pages) > 1:
             text += f"\nThe first of {len(self.pages)} pages: grid.pages has all."
-        return {"text/plain": text, "image/jpeg": base64.b64encode(buffer.getvalue()).decode()}
+        return {"text/plain": text, "image/jpeg": base64.b64encode(jpeg).decode()}

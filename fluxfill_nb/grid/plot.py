@@ -30,7 +30,7 @@ class _Shown(Figure):
 
     def _repr_png_(self) -> bytes:
         with DRAWING:
-            return encode_png(rendered(self, self.dpi))
+            return encode_png(rendered(self, self.dpi).convert("RGB"))
 
 
 def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> Figure:

@@ -93,6 +93,11 @@ class Mask:
     def empty(cls, size: Size) -> Mask:
         """Return a mask that fills nothing.
 
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
+
         Examples
         --------
         >>> import fluxfill_nb as ff
@@ -104,6 +109,11 @@ class Mask:
     @classmethod
     def full(cls, size: Size) -> Mask:
         """Return a mask that fills everything.
+
+        Parameters
+        ----------
+        size
+            (width, height) of the picture, px.
 
         Examples
         --------
@@ -223,6 +233,11 @@ class Mask:
     @classmethod
     def from_alpha(cls, image: ImageSource) -> Mask:
         """Return a mask that fills what is transparent in a picture, as the service does.
+
+        Parameters
+        ----------
+        image
+            Anything that `fluxfill_nb.open_image` takes, with transparency.
 
         Raises
         ------

@@ -135,7 +135,10 @@ class Painting(Verbs):
     # ---------------------------------------------------------------------------------- changes
 
     def apply(self, operation: Operation) -> IntBox | None:
-        """Paint; return the box that has changed, or None if nothing has, which is not logged."""
+        """Paint an operation; return the box that has changed.
+
+        None if nothing has, which is not logged.
+        """
         with self._lock:
             box = self._paint(operation)
             if box is not None:

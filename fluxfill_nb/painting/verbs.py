@@ -78,7 +78,17 @@ class Verbs:
         self.apply(Stroke(pairs(points), size, hardness))
 
     def erase(self, points: Points, size: float = 20.0, hardness: float = 1.0) -> None:
-        """Keep what lies along a line: the brush's opposite, with the same parameters."""
+        """Keep what lies along a line: the brush's opposite.
+
+        Parameters
+        ----------
+        points
+            (x, y) pairs, px; a single one is a dot.
+        size
+            Diameter of the eraser, px, from 1 to 10 000.
+        hardness
+            Share of it that erases wholly, 0 to 1; from there to the rim, less and less.
+        """
         self.apply(Stroke(pairs(points), size, hardness, "subtract"))
 
     def line(
@@ -88,23 +98,63 @@ class Verbs:
         size: float = 20.0,
         hardness: float = 1.0,
     ) -> None:
-        """Fill a straight line with the brush."""
+        """Fill a straight line with the brush.
+
+        Parameters
+        ----------
+        start, stop
+            Its ends, (x, y), px.
+        size, hardness
+            Of the brush, as in `brush`.
+        """
         self.brush([start, stop], size, hardness)
 
     def rectangle(self, box: Box, mode: Mode = "add") -> None:
-        """Fill a rectangle: (left, top, right, bottom), px."""
+        """Fill a rectangle.
+
+        Parameters
+        ----------
+        box
+            (left, top, right, bottom), px.
+        mode
+            "add", "subtract" or "replace": what the shape does to the mask.
+        """
         self.apply(Rectangle(box, mode))
 
     def ellipse(self, box: Box, mode: Mode = "add") -> None:
-        """Fill the ellipse inside a box: (left, top, right, bottom), px."""
+        """Fill the ellipse inside a box.
+
+        Parameters
+        ----------
+        box
+            (left, top, right, bottom), px.
+        mode
+            "add", "subtract" or "replace": what the shape does to the mask.
+        """
         self.apply(Ellipse(box, mode))
 
     def polygon(self, points: Points, mode: Mode = "add") -> None:
-        """Fill what a closed line goes round, a polygon's or a lasso's: at least 3 (x, y), px."""
+        """Fill what a closed line goes round, a polygon's or a lasso's.
+
+        Parameters
+        ----------
+        points
+            At least three (x, y), px.
+        mode
+            "add", "subtract" or "replace": what the shape does to the mask.
+        """
         self.apply(Polygon(pairs(points), mode))
 
     def fill(self, point: tuple[float, float], mode: Mode = "add") -> None:
-        """Fill the connected area of the mask around a point: the inside of an outline, say."""
+        """Fill the connected area of the mask around a point: the inside of an outline, say.
+
+        Parameters
+        ----------
+        point
+            (x, y), px.
+        mode
+            "add", "subtract" or "replace": what the shape does to the mask.
+        """
         self.apply(Fill(point, mode))
 
     def wand(
@@ -138,11 +188,11 @@ class Verbs:
         self.apply(Invert())
 
     def grow(self, radius: int) -> None:
-        """Grow what is filled by a disc of so many whole px."""
+        """Grow what is filled by a disc of a radius in whole px."""
         self.apply(Grow(radius))
 
     def shrink(self, radius: int) -> None:
-        """Shrink what is filled by a disc of so many whole px."""
+        """Shrink what is filled by a disc of a radius in whole px."""
         self.apply(Shrink(radius))
 
     def feather(self, radius: float) -> None:
@@ -154,11 +204,28 @@ class Verbs:
         self.apply(FillHoles())
 
     def load(self, source: MaskSource) -> None:
-        """Put another mask in this one's place: anything that `fluxfill_nb.Mask` takes."""
+        """Put another mask in this one's place.
+
+        Parameters
+        ----------
+        source
+            Anything that `fluxfill_nb.Mask` takes, of the picture's size.
+        """
         self.apply(Load.of(Mask(source)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the mask, soft edges included, as a PNG file; `load` reads it back."""
+        """Write the mask, soft edges included, as a PNG file; `load` reads it back.
+
+        Parameters
+        ----------
+        path
+            Ends with .png.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidOption
+            It ends otherwise.
+        """
         path = Path(path)
         if path.suffix.lower() != ".png":
             raise InvalidOption(f"The mask is saved as PNG: give {path.stem}.png, not {path.name}.")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -19,6 +21,8 @@ from ..mask import Mask
 from ..request import FillRequest, _Content
 
 _SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
+# How old a file that is being written may be, s: whoever wrote an older one was killed.
+_ABANDONED = 3600.0
 # How many of them stay in memory though nobody has a request of them.
 _KEPT = 2
 
@@ -47,6 +51,14 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what writers who were killed have left unfinished."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 class Inputs:
@@ -93,7 +105,7 @@ class Inputs:
         if self._find(image) is None:
             file = content.picture.encoded
             write_whole(self._folder / f"{image[:32]}{suffix_of(file)}", file)
-        if not (path := self._mask_path(mask)).exists():
+        if not (path := self.mask_path(mask)).exists():
             write_whole(path, encode_png(content.mask.to_pil()))
         with self._lock:
             self._contents[names] = content
@@ -117,13 +129,14 @@ class Inputs:
     def missing(self, image: str, mask: str) -> list[str]:
         """Return which of the files are not there."""
         missing = [] if self._find(image) else [f"inputs/{image[:32]}"]
-        return missing if self._mask_path(mask).exists() else [*missing, self._mask_path(mask).name]
+        return missing if self.mask_path(mask).exists() else [*missing, self.mask_path(mask).name]
 
     def _find(self, image: str) -> Path | None:
         paths = (self._folder / f"{image[:32]}{suffix}" for suffix in _SUFFIXES.values())
         return next((path for path in paths if path.exists()), None)
 
-    def _mask_path(self, mask: str) -> Path:
+    def mask_path(self, mask: str) -> Path:
+        """Return the file of a mask."""
         return self._folder / f"{mask[:32]}-mask.png"
 
     def _read(self, image: str, mask: str) -> _Content | None:
@@ -132,7 +145,7 @@ class Inputs:
             return None
         try:
             picture = Picture.open(path, max_megapixels=float("inf"))
-            with Image.open(self._mask_path(mask)) as opened:
+            with Image.open(self.mask_path(mask)) as opened:
                 values = Mask._of(np.array(opened.convert("L")))
             if (picture.digest, values.digest) != (image, mask):
                 return None

@@ -18,7 +18,7 @@ from ..result import FillResult, FillTask, PictureFile
 from .begun import Attempt, Begun, Elsewhere, Ended, Pending, Stored
 from .claims import Claim, Claims
 from .faults import cannot_read, cannot_write
-from .inputs import Inputs
+from .inputs import Inputs, clear_parts
 from .journal import Journal, Line
 from .pictures import Pictures
 from .process import LEFT_ALONE, Process
@@ -70,7 +70,8 @@ class Ledger:
         self.records: dict[str, dict[int, Record]] = {}
         self.stars: dict[str, tuple[float, int]] = {}
         self.problems: dict[str, None] = {}
-        self._by_task: dict[str, Record] = {}
+        self._is_prepared = False
+        self._by_task: dict[tuple[str, str], Record] = {}
 
     # ------------------------------------------------------------------------------------- reading
 
@@ -96,7 +97,7 @@ class Ledger:
                 record = self.record(str(event["key"]), int(event["attempt"]))
                 record.apply(line)
                 if record.task is not None:
-                    self._by_task[record.task] = record
+                    self._by_task[record.task, record.polling_url] = record
             elif event["event"] == "star":
                 moment, stars = float(event["t"]), int(event["stars"])
                 if moment >= self.stars.get(event["key"], (0.0, 0))[0]:
@@ -120,9 +121,9 @@ class Ledger:
             return iter([one for attempts in self.records.values() for one in attempts.values()])
 
     def by_task(self, task: FillTask) -> Record | None:
-        """Return the record of a task."""
+        """Return the record of a task; two services may use the same id."""
         with self.lock:
-            return self._by_task.get(task.id)
+            return self._by_task.get((task.id, task.polling_url))
 
     # ------------------------------------------------------------------------------------- writing
 
@@ -191,6 +192,10 @@ class Ledger:
         readme = self.folder / "README.txt"
         if not readme.exists():
             readme.write_text(_README, encoding="utf-8")
+        if not self._is_prepared:
+            self._is_prepared = True
+            for name in ("pictures", "inputs", "sweeps"):
+                clear_parts(self.folder / name)
 
     # -------------------------------------------------------------------------------------- values
 
@@ -386,9 +391,13 @@ class Ledger:
     def _is_claimed(self, key: str) -> bool:
         """Whether somebody is about to send a request, and has written nothing yet."""
         with self.lock:
-            last = max(self.records.get(key, ()), default=0)
-        claims = enumerate(self.claims.after(key, last), start=last + 1)
-        return any(self._holds(claim, key, number) for number, claim in claims)
+            known = set(self.records.get(key, ()))
+        last = max(known, default=0)
+        # A claim may have been passed over: who made it has yet to write its first line.
+        passed = [number for number in range(1, last) if number not in known]
+        claims = [(number, self.claims.read(key, number)) for number in passed]
+        claims += enumerate(self.claims.after(key, last), start=last + 1)
+        return any(claim and self._holds(claim, key, number) for number, claim in claims)
 
     def _holds(self, claim: Claim, key: str, number: int) -> bool:
         return self._is_own(key, number) if claim.holder == Process.this() else claim.is_held

@@ -81,6 +81,7 @@ def row(ledger: Ledger, record: Record) -> dict[str, Any]:
         "picture": None
         if record.picture is None or record.state != "done"
         else str(ledger.pictures.folder / record.picture),
+        "mask": str(ledger.inputs.mask_path(record.mask)) if record.mask else None,
         "key": record.id,
     }
 

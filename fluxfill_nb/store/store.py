@@ -136,7 +136,13 @@ class RunStore:
         return self._ledger.begin(request, service, shared=shared, retry=retry)
 
     def key(self, request: FillRequest, service: str) -> str:
-        """Return what the store knows a request to a service by, hexadecimal."""
+        """Return what the store knows a request to a service by, hexadecimal.
+
+        Parameters
+        ----------
+        request, service
+            What is sent, and to whom.
+        """
         return key_of(request.key, service)
 
     def news(self, key: str) -> Begun | None:
@@ -167,7 +173,7 @@ class RunStore:
         Parameters
         ----------
         service
-            Only those of this one, as `begin` was told it.
+            Only those of this one, as ``begin`` was told it.
         """
         self._ledger.refresh()
         records = [
@@ -200,7 +206,15 @@ class RunStore:
         ]
 
     def durations(self, service: str, limit: int = 16) -> list[float]:
-        """Return how long the last fills of a service took, s, oldest first."""
+        """Return how long the last fills of a service took, s, oldest first.
+
+        Parameters
+        ----------
+        service
+            Its name, as in results.
+        limit
+            How many, at most.
+        """
         self._ledger.refresh()
         known = [
             (record.when, record.duration)
@@ -317,6 +331,11 @@ class RunStore:
             Only those without a star.
         dry_run
             Say what would be moved, and move nothing.
+
+        Returns
+        -------
+        Pruning
+            Which pictures, and how large they are; it says so in words.
         """
         self._ledger.refresh()
         return shelf.prune(self._ledger, keep, before, unstarred, dry_run)

@@ -243,17 +243,15 @@ def _settings(name: str, values: list[Any]) -> list[Any]:
 
 
 def _setting(name: str, value: Any) -> Any:
-    """One checked setting; a number as text must be that number, not a range like '1-10'."""
-    checked = getattr(FillOptions(**{name: value}), name)
-    if isinstance(value, str) and isinstance(checked, (int, float)):
-        try:
-            float(value)
-        except ValueError:
+    """One checked setting; who gives a text such as '1-10' may mean several."""
+    try:
+        return getattr(FillOptions(**{name: value}), name)
+    except InvalidOption as error:
+        if isinstance(value, str) and re.search(r"\d", value):
             raise InvalidOption(
-                f"{name} is {value!r}: it must be {FillOptions.rule(name)}. Several values are a "
-                "list, or a range as in seed=range(4)."
+                f"{error} Several values are a list, or a range as in seed=range(4)."
             ) from None
-    return checked
+        raise
 
 
 def _check_unique(name: str, labels: Sequence[Any], values: Sequence[Hashable]) -> None:

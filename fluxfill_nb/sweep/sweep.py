@@ -350,7 +350,12 @@ class Sweep:
         return tuple(points)
 
     def price(self, usd_per_fill: float = USD_PER_FILL) -> float:
-        """Return what all points cost, USD; default: on the hosted service.
+        """Return what all points cost, USD.
+
+        Parameters
+        ----------
+        usd_per_fill
+            What one costs; default: on the hosted service.
 
         Examples
         --------

@@ -185,7 +185,7 @@ class SweepResult:
         return self._picture(0)
 
     def items(self) -> Iterator[tuple[Point, Outcome]]:
-        """Iterate over the points, each with its result, its error, or None."""
+        """Return an iterator over the points, each with its result, its error, or None."""
         return iter(zip(self._sweep.points, self._outcomes, strict=True))
 
     def __len__(self) -> int:
@@ -318,7 +318,7 @@ class SweepResult:
         self._ratings.star(outcome.key, stars)
 
     def stars(self, point: Point) -> int:
-        """Return the stars of one of ``sweep.points``; 0: none."""
+        """Return the stars of a point, one of ``sweep.points``; 0: none."""
         own = self._sweep.points
         if not (isinstance(point, Point) and point.index < len(own) and own[point.index] is point):
             raise InvalidInput(
@@ -414,19 +414,43 @@ class SweepResult:
     # -------------------------------------------------------------------------------------- views
 
     def grid(self, **options: Any) -> Grid:
-        """Return the results as a figure; see `fluxfill_nb.Grid` for what can be said."""
+        """Return the results as a figure.
+
+        Parameters
+        ----------
+        **options
+            ``row``, ``col``, ``show``, ``caption``, …: all that `fluxfill_nb.Grid` takes.
+        """
         from ..grid import Grid
 
         return Grid(self, **options)
 
     def plot(self, metric: str, x: str, **options: Any) -> Figure:
-        """Return a metric against an axis, as a figure."""
+        """Return a metric against an axis, as a figure.
+
+        Parameters
+        ----------
+        metric
+            One of `fluxfill_nb.metrics.METRICS`, such as ``"drift"``.
+        x
+            The axis.
+        **options
+            ``hue``, as `fluxfill_nb.grid.plot` takes it.
+        """
         from ..grid import plot
 
         return plot(self, metric, x, **options)
 
     def report(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Write the results as one HTML page, which needs no network; return its path."""
+        """Write the results as one HTML page, which needs no network; return its path.
+
+        Parameters
+        ----------
+        path
+            Ends with .html.
+        **options
+            All that `fluxfill_nb.report.write_report` takes.
+        """
         from ..report import write_report
 
         return write_report(self, path, **options)
@@ -444,7 +468,7 @@ class SweepResult:
         Raises
         ------
         fluxfill_nb.errors.InvalidInput
-            These results do not know their client.
+            These results have no client to send with: it is elsewhere, or awaited.
         """
         again = [
             number
@@ -456,8 +480,9 @@ class SweepResult:
             return self
         if self._again is None:
             raise InvalidInput(
-                "These results do not know their client: send the sweep again, as in "
-                "client.sweep(runs.sweep)."
+                "These results have no client to send with: it is elsewhere, or awaited. Send the "
+                'sweep again, as in client.sweep(runs.sweep, retry=["failed", "moderated", '
+                '"expired"]), awaited if the client is.'
             )
         kinds = ("failed", "moderated", "expired", *(["unconfirmed"] if unconfirmed else []))
         fresh = self._again(self._sweep.only(again), kinds)
