@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
@@ -29,10 +30,12 @@ def pictures_seen(cells, page):
     """Check that nothing failed, and wait until all pictures are drawn; return their number."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output["output_type"] == "error"]
-    shown = [o for o in outputs if {"image/jpeg", "image/png"} & o.get("data", {}).keys()]
+    kinds = [output.get("data", {}).keys() for output in outputs]
+    # Where there is a widget, it is seen instead.
+    shown = [each for each in kinds if {"image/jpeg", "image/png"} & each and WIDGET not in each]
     page.wait_for_function(
         """count => {
-            const drawn = [...document.querySelectorAll('.jp-OutputArea-output img')];
+            const drawn = [...document.querySelectorAll('.jp-RenderedImage img')];
             return drawn.length >= count && drawn.every(picture => picture.naturalWidth > 300);
         }""",
         arg=len(shown),
@@ -59,7 +62,8 @@ def test_sweeps_fill_in_live_and_leave_pictures(opened, page):
 
 def test_comparing_shows_a_picture_for_each_look_within_the_page(opened, page):
     notebook = opened("03_compare_and_choose.ipynb")
-    assert pictures_seen(notebook.run_all(), page) == 7
-    for picture in page.locator(".jp-OutputArea-output img").all():
+    assert pictures_seen(notebook.run_all(), page) == 6
+    expect(page.locator(".ffnb-compare canvas").first).to_be_visible()
+    for picture in page.locator(".jp-RenderedImage img").all():
         frame = picture.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
         assert picture.bounding_box()["width"] <= frame.bounding_box()["width"] + 1
