@@ -63,7 +63,7 @@ clean:
 
 .venv-flux/flux: pyproject.toml
 	$(PYTHON) -m venv .venv-flux
-	.venv-flux/bin/python -m pip install --quiet --editable ".[flux]" "torch==2.13.0" pytest hypothesis
+	.venv-flux/bin/python -m pip install --quiet --editable ".[flux]" "torch==2.13.0" torchao pytest hypothesis
 	@touch $@
 
 .venv/bin/python:
