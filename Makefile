@@ -2,6 +2,7 @@
 #
 #   make lab      open JupyterLab on the first notebook      (ARGS="--port 9999" is handed on)
 #   make test     run all tests                              (ARGS="-k mask" is handed on)
+#   make docs pictures benchmark sheet     documentation, README's pictures and tables, the engine's contact sheet
 
 PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
@@ -9,7 +10,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: lab test test-flux lint types wheel ranges format pictures docs benchmark clean
+.PHONY: lab test test-flux lint types wheel ranges format pictures docs benchmark sheet lock binder clean
 
 lab: .venv/lab
 	@$(BIN)/python scripts/lab.py $(ARGS)
@@ -57,6 +58,18 @@ docs: .venv/docs
 # The README's tables; ARGS="grid store" runs these alone.
 benchmark: .venv/dev
 	@CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python scripts/benchmark.py $(ARGS)
+
+# What the embedded engine makes of many holes, beside others: build/sheet.
+sheet: .venv/dev
+	$(BIN)/python scripts/contact_sheet.py build/sheet
+
+# Every package that Binder installs, at one version.
+lock: .venv/dev
+	$(BIN)/python scripts/lock.py $(ARGS)
+
+# What Binder builds, without Docker, visited in a browser: five to ten minutes, with Python 3.11.
+binder: .venv/dev
+	CHROMIUM="$$($(BIN)/python scripts/chromium.py)" $(BIN)/python scripts/check_binder.py
 
 clean:
 	rm -rf .venv .venv-flux .cache tests/conformance/node_modules build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .widgets.painter import MaskPainter as MaskPainter
     from .widgets.panel import ParameterPanel as ParameterPanel
     from .widgets.studio import Studio as Studio
+    from .widgets.sweep_panel import SweepPanel as SweepPanel
 
 # Quiet unless somebody listens: what nobody handles, logging would print.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -60,6 +61,7 @@ _HOME = {
     "RunStore": "store",
     "Studio": "widgets.studio",
     "Sweep": "sweep",
+    "SweepPanel": "widgets.sweep_panel",
     "SweepResult": "sweep",
     "connect": "services",
     "errors": "",

@@ -33,6 +33,7 @@ from fluxfill_nb.widgets.compare import compare as module
 from fluxfill_nb.widgets.compare.compared import Compared, difference
 from fluxfill_nb.widgets.compare.sight import GAP, MODES, Sight
 from tests.front_end import Page, Pointer, kernel
+from tests.widgets import find, widgets
 
 SIZE = (500, 400)
 BEFORE = Image.fromarray(data.astronaut()[:400, :500])
@@ -111,17 +112,12 @@ def tags(page: Page, compare: Compare) -> str:
     return str(page.models[compare._view._tags.model_id]["value"])
 
 
-def parts(widget: Widget, kind: type[Widget]) -> Iterator[Any]:
-    if isinstance(widget, kind):
-        yield widget
-    for child in getattr(widget, "children", ()):
-        yield from parts(child, kind)
+def parts(within: Widget, kind: type[Widget]) -> Iterator[Any]:
+    return (each for each in widgets(within) if isinstance(each, kind))
 
 
 def button(compare: Compare, label: str) -> Any:
-    found = [*parts(compare, Button), *parts(compare, ToggleButton)]
-    (only,) = (each for each in found if each.description == label)
-    return only
+    return find(compare, label, (Button, ToggleButton))
 
 
 # ------------------------------------------------------------------------------ what is seen

@@ -298,7 +298,7 @@ def test_cmyk_follows_its_profile() -> None:
     assert profiled.info == {}
 
 
-@pytest.mark.parametrize("profile", [b"no profile", SRGB])
+@pytest.mark.parametrize("profile", [b"no profile", SRGB], ids=["no profile", "sRGB"])
 def test_cmyk_with_a_useless_profile_is_read_without(profile: bytes) -> None:
     file = encode(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", icc_profile=profile)
     assert ff.open_image(file).getpixel((3, 3)) == (0, 255, 255)

@@ -26,6 +26,7 @@ from fluxfill_nb.widgets.live import LiveView
 from fluxfill_nb.widgets.live.cells import SIDE
 from fluxfill_nb.widgets.live.view import INTERVAL, MOST_CELLS
 from tests.front_end import Page, Wire, kernel
+from tests.widgets import until
 
 SIZE = (96, 64)
 DOTS = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
@@ -92,13 +93,6 @@ def started() -> Iterator[Callable[..., tuple[Any, LiveView]]]:
 
 def cells(view: LiveView) -> list[str]:
     return [cell.value for cell in view._cells]
-
-
-def until(true: Callable[[], object], patience: float = 20) -> None:
-    give_up = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 def ended(view: LiveView) -> None:
@@ -460,6 +454,8 @@ CELLS = {
     "stopped": STOPPED,
     "awaited": "runs = await awaited.sweep(sweep); print(len(runs.results))",
     "on its own loop": OWN_LOOP,
+    "last line": "client.sweep(sweep)",
+    "last line, awaited": "await awaited.sweep(sweep)",
     "left": "print(len(get_comm_manager().comms))",
 }
 
@@ -491,6 +487,16 @@ def test_a_sweep_leaves_a_picture_in_the_output_and_no_widget(notebook, name):
     assert data["image/jpeg"].startswith("/9j/")
     assert "4/4 done" in data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" not in data
+
+
+@pytest.mark.parametrize("name", ["last line", "last line, awaited"])
+def test_a_result_that_is_the_cells_last_line_is_shown_once(notebook, name):
+    cell = notebook.cells[1 + list(CELLS).index(name)]
+    assert [output.output_type for output in cell.outputs] == ["display_data", "execute_result"]
+    left, shown = (output.data for output in cell.outputs)
+    assert list(left) == ["text/plain"]
+    assert "4/4 done" in left["text/plain"]
+    assert "image/jpeg" in shown
 
 
 def test_what_is_all_in_the_store_is_not_shown_live(notebook):

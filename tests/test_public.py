@@ -28,6 +28,7 @@ NAMES = [
     "RunStore",
     "Studio",
     "Sweep",
+    "SweepPanel",
     "SweepResult",
     "connect",
     "errors",

@@ -28,6 +28,7 @@ from fluxfill_nb.store import RunStore
 from fluxfill_nb.widgets.studio import Studio
 from fluxfill_nb.widgets.studio.follower import Follower
 from fluxfill_nb.widgets.studio.strip import CARDS
+from tests.widgets import find, marked, until, widgets
 
 BOX = (30, 20, 60, 44)
 OPTIONS = FillOptions("red", steps=15, seed=7)
@@ -82,35 +83,15 @@ def gate() -> Iterator[Gate]:
     gate.opened.set()
 
 
-def until(holds: Callable[[], Any], patience: float = 20) -> None:
-    give_up = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < give_up, "It does not come to that."
-        time.sleep(0.01)
-
-
 def settled(studio: Studio) -> None:
     """Wait until nothing is under way, and all of it is shown."""
     until(lambda: not studio.running and studio._follower._thread is None)
 
 
-def widgets(widget: Widget) -> Iterator[Widget]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from widgets(child)
-
-
-def button(within: Widget, name: str) -> Button:
-    (found,) = (
-        each for each in widgets(within) if isinstance(each, Button) and each.description == name
-    )
-    return found
-
-
 def launch(studio: Studio, name: str) -> Button:
     """One of the buttons that start and stop."""
     (box,) = (each for each in widgets(studio) if "ffnb-launch" in each._dom_classes)
-    return button(box, name)
+    return find(box, name, Button)
 
 
 def cards(studio: Studio) -> list[Widget]:
@@ -306,7 +287,7 @@ def test_one_fill_is_stopped_and_the_others_go_on(make, gate):
     studio = make(gate)
     studio.fill(seeds=3)
     until(lambda: "running" in face(cards(studio)[0]))
-    button(cards(studio)[1], "Stop").click()
+    find(cards(studio)[1], "Stop", Button).click()
     until(lambda: studio.fills[1].stage == "stopped")
     until(lambda: "stopped" in face(cards(studio)[1]))
     until(lambda: studio.running == 2)
@@ -324,8 +305,8 @@ def test_stop_stops_all_and_each_can_be_asked_for_again(make, gate):
     assert [fill.stage for fill in studio.fills] == ["stopped", "stopped"]
     assert not studio.results
     gate.opened.set()
-    button(cards(studio)[0], "Again").click()
-    button(cards(studio)[1], "Dismiss").click()
+    find(cards(studio)[0], "Again", Button).click()
+    find(cards(studio)[1], "Dismiss", Button).click()
     settled(studio)
     assert [result.seed for result in studio.results] == [7]
     assert len(cards(studio)) == len(studio.fills) == 1
@@ -351,7 +332,7 @@ def test_a_failed_fill_says_why_with_the_log_behind_a_fold(make):
     assert "Press Again" in line
     assert "Traceback" in log
     assert "fluxfill_nb.errors.TaskFailed" in log
-    button(card, "Again").click()
+    find(card, "Again", Button).click()
     settled(studio)
     assert tries == [7, 7]
     assert len(studio.results) == 1
@@ -367,8 +348,7 @@ def test_what_a_button_cannot_do_is_shown_with_its_log(filled, caplog):
     assert filled.error in said(filled)
     assert "Traceback" in said(filled)
     assert "StoreError" in caplog.text
-    (line,) = (each for each in widgets(filled) if "ffnb-trouble" in each._dom_classes)
-    button(line, "Dismiss").click()
+    find(marked(marked(filled, "launch"), "error"), "Dismiss", Button).click()
     assert filled.error == ""
     assert "Traceback" not in said(filled)
 
@@ -448,7 +428,7 @@ def test_the_first_result_is_compared_with_the_original(filled):
     assert filled.selected.seed == 7
     assert any("ffnb-viewer" in each._dom_classes for each in widgets(filled))
     assert "ffnb-off" in filled.painter._dom_classes
-    button(filled, "Back to painting").click()
+    find(filled, "Back to painting", Button).click()
     assert filled.selected is None
     assert "ffnb-off" not in filled.painter._dom_classes
     act(filled, 1, "Compare")
@@ -490,7 +470,7 @@ def test_stars_are_kept_in_the_store(filled):
     result = filled.fills[0].result
     act(filled, 0, "Star")
     assert RunStore(filled.client.store.folder).stars(result.key) == 1
-    star = button(cards(filled)[0], "Star seed 7")
+    star = find(cards(filled)[0], "Star seed 7", Button)
     assert "ffnb-on" in star._dom_classes
     act(filled, 0, "Star")
     assert filled.stars(result) == 0
@@ -569,7 +549,7 @@ def test_of_many_results_a_few_are_shown_and_more_on_demand(make):
     assert len(cards(studio)) == CARDS
     # Two for the place of a card that is not shown, and no more.
     assert len(_instances) - few < 90 * 2 + 120
-    button(studio, f"Show {CARDS} more").click()
+    find(studio, f"Show {CARDS} more", Button).click()
     assert len(cards(studio)) == 2 * CARDS
     assert all("data:image/jpeg" in face(card) for card in cards(studio))
     newest_last = [re.search(r"seed (\d+)", face(card))[1] for card in cards(studio)]

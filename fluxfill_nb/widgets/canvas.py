@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 from ipycanvas import Canvas, MultiCanvas, hold_canvas
 from ipycanvas.canvas import _CANVAS_MANAGER, COMMANDS
-from ipywidgets import HTML, Box
+from ipywidgets import HTML, Box, Widget
 
 from ..mask import Size
 from .painter.pictures import Patch
 from .painter.throttle import Throttle
+from .parts import close
 
 LOCK = threading.RLock()
 """Held by whoever draws or is called by a page: ipycanvas has one state for the whole kernel, and
@@ -122,6 +123,8 @@ class CanvasView(ABC):
 
     def close(self) -> None:
         """Draw no more, and close all canvases."""
+        if self._closed:
+            return
         self._closed = True
         layers = (self._layers[place] for place in range(len(self._layers._canvases)))
         widgets = (
@@ -130,7 +133,7 @@ class CanvasView(ABC):
         )  # fmt: skip
         # What was sent last names the canvases, and a name that a page does not know any more
         # stops all drawing there.
-        _later(_AFTERLIFE, lambda: [widget.close() for widget in widgets])
+        _later(_AFTERLIFE, lambda: _close(widgets))
 
     # ------------------------------------------------------------------------------ drawing
 
@@ -190,6 +193,11 @@ class CanvasView(ABC):
                 # Without these, ipycanvas would keep what it could not send, and draw nothing more.
                 _CANVAS_MANAGER._caching = caching
                 _CANVAS_MANAGER._commands_cache, _CANVAS_MANAGER._buffers_cache = [], []
+
+
+def _close(widgets: Iterable[Widget]) -> None:
+    for widget in widgets:
+        close(widget)
 
 
 def _later(seconds: float, action: Callable[[], Any]) -> None:

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import html
 import math
-import re
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias
 
-from ipywidgets import HTML, Box, Dropdown, IntSlider, Layout, VBox, Widget
+from ipywidgets import Box, Dropdown, IntSlider, Layout, VBox, Widget
 
-from ..painter import icons
-from ..painter.controls import Choice, Controls, Item, marked, percent, reveal, share
-from ..painter.toolbar import error_line, stylesheet
+from ..controls import Controls, Item, marked, percent, reveal, share
+from ..sheets import sheets
 
 if TYPE_CHECKING:
-    from ..painter.painter import MaskPainter
     from .compare import Compare
+
+    CompareControls: TypeAlias = Controls[Compare]
 
 # The frame beside the canvas, CSS px.
 _BESIDE = 2
-
-_SOLID = "fill='#000' stroke='none'"
-_TINT = "fill='#000' fill-opacity='.35' stroke='none'"
-_FRAME = "<rect x='2.5' y='4' width='15' height='12' rx='1.5'/>"
-_DRAWINGS = {
-    "swipe": f"{_FRAME}<path {_TINT} d='M3 5h7v10H3z'/><path d='M10 2v16'/>",
-    "side": "<rect x='2.25' y='5' width='6.5' height='10' rx='1'/>"
-    f"<rect {_TINT} x='11.25' y='5' width='6.5' height='10' rx='1'/>"
-    "<rect x='11.25' y='5' width='6.5' height='10' rx='1'/>",
-    "flicker": f"<rect {_TINT} x='2.5' y='6.5' width='11' height='9' rx='1'/>"
-    "<rect x='2.5' y='6.5' width='11' height='9' rx='1'/>"
-    "<path d='M6.5 3.5h9a2 2 0 0 1 2 2v7'/>",
-    "difference": "<circle cx='7.75' cy='10' r='5.25'/><circle cx='12.25' cy='10' r='5.25'/>"
-    f"<path {_SOLID} d='M10 5.26a5.25 5.25 0 0 1 0 9.48 5.25 5.25 0 0 1 0-9.48z'/>",
-    "play": f"<path {_SOLID} d='M6 4.2 15.5 10 6 15.8z'/>",
-}
 
 _MODES = (
     Item("swipe", "Swipe", "One picture left of a divider, the other right of it (1)", "swipe"),
@@ -66,12 +47,11 @@ def frame(compare: Compare, stage: Widget) -> list[Widget]:
     stage
         Its ``layout.width``, px, is what the bars are made to fit.
     """
-    # Of a painter, controls ask for no more than what a comparer has too.
-    controls = Controls(cast("MaskPainter", compare))
+    controls = Controls(compare)
     around = VBox(
         [
             controls.group(
-                Choice(controls, "mode", _MODES, "choice").widget,
+                controls.choice("mode", _MODES).widget,
                 _pair(compare, controls),
                 name="bar top modes",
             ),
@@ -79,29 +59,29 @@ def frame(compare: Compare, stage: Widget) -> list[Widget]:
             controls.group(
                 _options(compare, controls), _view(compare, controls), name="bar mask below"
             ),
-            error_line(controls),
+            controls.error_line(),
             _status(compare, controls),
         ],
         layout=Layout(width=f"calc({stage.layout.width} + {_BESIDE}px)", max_width="100%"),
     )
-    return [stylesheet(), _own_sheet(), marked(around, "painter", "compare")]
+    return [*sheets("painter", "compare"), marked(around, "ui", "painter", "compare")]
 
 
-def _pair(compare: Compare, controls: Controls) -> Box:
+def _pair(compare: Compare, controls: CompareControls) -> Box:
     """Which two: a list for each of them if there are more, and a button that swaps them."""
     offered = [(name, place) for place, name in enumerate(compare.labels)]
     lists = []
     for side, name in enumerate(("First picture", "Second picture")):
         choice = controls.field(Dropdown, name, options=offered)
         _tie(compare, controls, choice, side)
-        lists.append(marked(choice, "pick"))
+        lists.append(marked(choice, "pick", "unnamed"))
         reveal(choice, len(offered) > 2)
     swap = controls.action("swap", "Swap", "Swap the two pictures (Space)", compare.swap)
     one, other = lists
     return controls.group(one, swap, other, name="field pair")
 
 
-def _tie(compare: Compare, controls: Controls, choice: Dropdown, side: int) -> None:
+def _tie(compare: Compare, controls: CompareControls, choice: Dropdown, side: int) -> None:
     def show(pair: tuple[int, int]) -> None:
         choice.value = pair[side]
 
@@ -115,7 +95,7 @@ def _tie(compare: Compare, controls: Controls, choice: Dropdown, side: int) -> N
     choice.observe(controls.guarded(write), "value")
 
 
-def _options(compare: Compare, controls: Controls) -> Box:
+def _options(compare: Compare, controls: CompareControls) -> Box:
     """What the mode can be set to; what it does not know is not shown."""
     divider = controls.field(IntSlider, "Divider", min=0, max=100, readout=False)
     controls.bind("divider", divider, percent, share)
@@ -138,7 +118,7 @@ def _options(compare: Compare, controls: Controls) -> Box:
     return controls.group(outline, *groups.values(), name="options")
 
 
-def _flicker(controls: Controls) -> list[Widget]:
+def _flicker(controls: CompareControls) -> list[Widget]:
     play = marked(controls.switch("playing", "play", "Play", "Play or pause (Space)"), "text")
     rate = controls.field(IntSlider, "Changes per second", min=1, max=5 * _PER_RATE, readout=False)
     controls.bind(
@@ -149,7 +129,7 @@ def _flicker(controls: Controls) -> list[Widget]:
     return [play, marked(rate, "slider", "short", "unnamed"), told]
 
 
-def _amplify(controls: Controls) -> list[Widget]:
+def _amplify(controls: CompareControls) -> list[Widget]:
     factor = controls.field(IntSlider, "Amplify", min=0, max=_MOST, readout=False)
     controls.bind("amplify", factor, lambda times: round(math.log2(times)), lambda stop: 2.0**stop)
     told = controls.text("value")
@@ -157,7 +137,7 @@ def _amplify(controls: Controls) -> list[Widget]:
     return [marked(factor, "slider", "short"), told]
 
 
-def _view(compare: Compare, controls: Controls) -> Box:
+def _view(compare: Compare, controls: CompareControls) -> Box:
     zoom = controls.text("zoom")
     controls.follow("zoom", lambda scale: setattr(zoom, "value", f"{100 * scale:.0f} %"))
     return controls.group(
@@ -173,30 +153,9 @@ def _view(compare: Compare, controls: Controls) -> Box:
     )
 
 
-def _status(compare: Compare, controls: Controls) -> Box:
+def _status(compare: Compare, controls: CompareControls) -> Box:
     facts, hint = controls.text("facts"), controls.text("hint")
     width, height = compare.size
     facts.value = f"{width} × {height} px"
     controls.follow("mode", lambda mode: setattr(hint, "value", html.escape(_HINTS[mode])))
     return controls.group(facts, hint, name="status")
-
-
-_SHEETS: list[HTML] = []
-
-
-def _own_sheet() -> HTML:
-    """What comparers have beyond painters, one sheet for all of them, as a widget."""
-    # A closed widget has no comm, and is never shown again.
-    if not (_SHEETS and _SHEETS[0].comm):
-        _SHEETS[:] = [HTML(f"<style>{_css()}</style>")]
-        _SHEETS[0].add_class("ffnb-sheet")
-    return _SHEETS[0]
-
-
-@cache
-def _css() -> str:
-    rules = resources.files(__package__).joinpath("style.css").read_text("utf-8")
-    # It is saved with the notebook: without comments and indentation.
-    rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    drawn = "\n".join(icons.rule(name, icons.svg(shape)) for name, shape in _DRAWINGS.items())
-    return re.sub(r"\s*\n\s*", "\n", f"{rules}\n{drawn}")

@@ -9,17 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ipywidgets import Box, VBox
+from ipywidgets import Box
 from PIL import Image
 from traitlets import Bool, Enum, Float, Int, Tuple, Unicode, validate
 
-from ...errors import FluxFillError, InvalidMask, InvalidOption
+from ...errors import InvalidMask, InvalidOption
 from ...mask import Mask, MaskSource, Size
 from ...showing import fitted
 from ...triptych import triptych
 from ..canvas import LOCK
+from ..faults import told
 from ..painter.scene import canvas_size
 from ..painter.viewport import Viewport
+from ..parts import Whole
+from ..signed import signed
 from .bar import frame
 from .compared import Comparable, Compared, difference
 from .hands import Hands
@@ -34,7 +37,8 @@ _FLICKERS = 30.0
 _STATIC_HEIGHT, _STATIC_QUALITY = 260, 80
 
 
-class Compare(VBox):  # type: ignore[misc]
+@signed
+class Compare(Whole):
     """Compare pictures: with a divider, side by side, by flickering, or by their difference.
 
     What the page shows is made here, of any part at any scale: it survives a reload, and what a
@@ -317,9 +321,7 @@ class Compare(VBox):  # type: ignore[misc]
 
     def _fail(self, error: Exception) -> None:
         logger.error("%s failed.", self, exc_info=error)
-        known = isinstance(error, FluxFillError)
-        text = " ".join(str(error).split())
-        self.error = text if known and text else f"{type(error).__name__}: {text}".rstrip(": ")
+        self.error = told(error)
 
 
 def _middle(view: Viewport) -> tuple[float, float]:

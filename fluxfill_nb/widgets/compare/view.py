@@ -107,11 +107,6 @@ class View(CanvasView):
             self._cursor = cursor
             self._dress()
 
-    def close(self) -> None:
-        """Draw no more, and close all canvases."""
-        super().close()
-        self._tags.close()
-
     # ------------------------------------------------------------------------------ drawing
 
     def _draw_stale(self, stale: set[str]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
+from ...errors import FluxFillError
 from ...wording import PLAIN_DIV
 from .view import LiveView
 from .watched import Watched
@@ -27,7 +30,8 @@ _log = logging.getLogger("fluxfill_nb.widgets")
 def showing(run: Watched, *, awaited: bool = False) -> Iterator[None]:
     """Show a run live for as long as a block lasts, and leave its pictures in the output.
 
-    What ends at once is not shown live. However the block ends, no widget is left.
+    What ends at once is not shown live. However the block ends, no widget is left; and no picture
+    either where the cell's last line is the result, which shows itself.
 
     Parameters
     ----------
@@ -87,7 +91,9 @@ class _Stage:
             if self._handle is not None:
                 self._handle.update(left, raw=True)  # type: ignore[no-untyped-call]
             else:
-                _display(left, raw=True)
+                self._handle = _display(left, raw=True, display_id=True)
+            if not at_once:
+                _after_the_cell(self._step_back)
             if words := last_words(self._run):
                 as_html = f"{PLAIN_DIV}{html.escape(words)}</div>"
                 _display({"text/plain": words, "text/html": as_html}, raw=True)
@@ -96,6 +102,26 @@ class _Stage:
         finally:
             if self._view is not None:
                 self._view.close()
+
+    def _step_back(self, shown: object) -> None:
+        """Leave words only, where the cell's last line shows the same pictures."""
+        if self._handle is not None and shown is not None and shown is self._run.result():
+            words = {"text/plain": str(self._run.progress)}
+            self._handle.update(words, raw=True)  # type: ignore[no-untyped-call]
+
+
+def _after_the_cell(react: Callable[[object], None]) -> None:
+    """Call back with what the cell that runs now shows as its last line's value; None: nothing."""
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def once(execution: Any) -> None:
+        shell.events.unregister("post_run_cell", once)
+        with contextlib.suppress(FluxFillError):  # of a single fill that there is no picture
+            react(execution.result)
+
+    shell.events.register("post_run_cell", once)
 
 
 def _display(what: Any, **how: Any) -> DisplayHandle | None:

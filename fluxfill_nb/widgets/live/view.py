@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from ipywidgets import HTML, Button, HBox, VBox, Widget
+from ipywidgets import HTML, Button, HBox
 
+from ..controls import hear_while_busy, marked
+from ..icons import PREFIX
+from ..parts import Whole
+from ..sheets import css
 from .cells import Face, Faces
 from .table import Table, table_of, texts
 from .watched import Watched
@@ -32,7 +33,7 @@ _PATIENCE = 0.1
 _log = logging.getLogger("fluxfill_nb.widgets")
 
 
-class LiveView(VBox):  # type: ignore[misc]
+class LiveView(Whole):
     """A run as it goes, with a button that stops it.
 
     It is brought up to date from a thread of its own, at most four times a second, so that the run
@@ -42,6 +43,8 @@ class LiveView(VBox):  # type: ignore[misc]
     ----------
     run
         What ``client.start(…)`` returns.
+    table
+        Where its fills stand; default: as in the results' figure.
 
     Examples
     --------
@@ -60,10 +63,10 @@ class LiveView(VBox):  # type: ignore[misc]
     <LiveView: 2/2 done>
     """
 
-    def __init__(self, run: Watched) -> None:
+    def __init__(self, run: Watched, table: Table | None = None) -> None:
         self._run = run
         self._has_all = len(run.points) <= MOST_CELLS
-        table = table_of(run) if self._has_all else Table(None)
+        table = (table or table_of(run)) if self._has_all else Table(None)
         self._faces = Faces(run, labelled=table.columns is None)
         self._looks: dict[int, Face] = {}
         self._arrived = 0
@@ -76,16 +79,18 @@ class LiveView(VBox):  # type: ignore[misc]
         self._head = HTML(head(run))
         self._stop = Button(
             description="Stop",
-            icon="stop",
+            icon=f"{PREFIX}stop",
             tooltip="Send nothing more, and keep what is done; as the notebook's own stop button",
         )
         self._stop.on_click(lambda _: self._cancel())
-        _hear_while_busy(self._stop)
-        sheet = HTML(f"<style>{_css()}</style>")
+        hear_while_busy(self._stop)
+        self._sheet = HTML(f"<style>{css('live')}</style>")
         top = HBox([self._head, self._stop])
-        super().__init__([sheet, top, table.laid_out(run.points, self._cells)])
-        for widget, name in ((self, "live"), (sheet, "sheet"), (top, "head")):
-            widget.add_class(f"ffnb-{name}")
+        super().__init__([self._sheet, top, table.laid_out(run.points, self._cells)])
+        marked(self, "ui", "live")
+        marked(self._sheet, "sheet")
+        marked(self._stop, "text")
+        marked(top, "head")
         self._unwatch = run.watch(self._hear)
         self._thread = threading.Thread(target=self._work, name="fluxfill-live", daemon=True)
         self._thread.start()
@@ -102,11 +107,8 @@ class LiveView(VBox):  # type: ignore[misc]
         """Take it off the page, and all that it is made of."""
         if hasattr(self, "_thread"):
             self.rest()
-            for cell in self._cells:
-                cell.value = ""  # what records the messages of a page keeps the last one
-            for widget in list(_parts(self)):
-                if widget is not self:
-                    widget.close()
+            for text in (*self._cells, self._sheet):
+                text.value = ""  # what records the messages of a page keeps the last one
         super().close()
 
     # ------------------------------------------------------------------- in the client's thread
@@ -200,26 +202,3 @@ class LiveView(VBox):  # type: ignore[misc]
             return bundle
         self.close()
         return picture(self._run)
-
-
-def _parts(widget: Widget) -> Iterator[Widget]:
-    """Iterate over a widget and all that it consists of."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from _parts(child)
-    for name in ("layout", "style"):
-        if isinstance(part := getattr(widget, name, None), Widget):
-            yield part
-
-
-@cache
-def _css() -> str:
-    return resources.files(__package__).joinpath("style.css").read_text("utf-8")
-
-
-def _hear_while_busy(button: Button) -> None:
-    """Let a click be heard while a cell blocks, where the page sends it beside the cells.
-
-    Some kernels bring it to where the button was made instead: into the queue behind that cell.
-    """
-    getattr(button.comm, "__dict__", {}).pop("_reply_subshell_id", None)

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Box, FileUpload
 
 from ...images import encode_png
-from .controls import Controls, marked, reveal
-from .icons import PREFIX
+from ..controls import marked, reveal
+from ..icons import PREFIX
 
 if TYPE_CHECKING:
     from .painter import MaskPainter
+    from .toolbar import PainterControls
 
 
-def files(controls: Controls) -> Box:
+def files(controls: PainterControls) -> Box:
     """Return the buttons to load and to save the mask.
 
     A page saves what it has as a link, so the second makes one: it holds the file, and goes with
     the next change, lest it is saved with the notebook.
     """
-    painter = controls.painter
+    painter = controls.owner
     upload = controls.field(
         FileUpload, "Load", "Load a mask from a picture file",
         accept="image/*", icon=f"{PREFIX}load",
@@ -53,7 +54,7 @@ def files(controls: Controls) -> Box:
     upload.observe(controls.guarded(load), "value")
     controls.follow("mask_version", forget)
     return controls.group(
-        marked(upload, "text", "load"), marked(download, "text"), link, name="files"
+        marked(upload, "text", "upload", "load"), marked(download, "text"), link, name="files"
     )
 
 

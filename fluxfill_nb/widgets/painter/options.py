@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import math
+from typing import TYPE_CHECKING
 
 from ipywidgets import BoundedFloatText, BoundedIntText, Box, IntSlider
 
-from .controls import Choice, Controls, Item, marked, percent, reveal, share
+from ..controls import Item, marked, percent, reveal, share
 from .dials import SIZES
+
+if TYPE_CHECKING:
+    from .toolbar import PainterControls
 
 _BRUSHES = frozenset({"brush", "eraser", "line"})
 _MODES = frozenset({"line", "rectangle", "ellipse", "lasso", "polygon", "fill", "wand"})
@@ -18,20 +22,18 @@ _STEP = 1.15
 _STOPS = 100
 
 
-def options(controls: Controls) -> Box:
+def options(controls: PainterControls) -> Box:
     """Return the chosen tool's name and options; what the tool does not know is not shown."""
-    painter = controls.painter
+    painter = controls.owner
     name = controls.text("name")
     size, hardness, tolerance = _size(controls), _hardness(controls), _tolerance(controls)
-    modes = Choice(
-        controls,
+    modes = controls.choice(
         "mode",
         [
             Item("add", "Add", "Add to the mask", "add"),
             Item("subtract", "Subtract", "Take away from the mask", "subtract"),
             Item("replace", "Replace", "Replace the mask", "replace"),
         ],
-        "choice",
     ).widget
     contiguous = controls.switch(
         "contiguous", "", "Contiguous", "Only what is connected to where you click"
@@ -63,14 +65,14 @@ def options(controls: Controls) -> Box:
     )
 
 
-def _size(controls: Controls) -> Box:
+def _size(controls: PainterControls) -> Box:
     low, high = SIZES
     # Not FloatLogSlider: that sends back what it is told, rounded to its own steps.
     slider = controls.field(
         IntSlider, "Size", min=0, max=round(math.log10(high) * _STOPS), readout=False
     )
     number = controls.field(BoundedFloatText, "Size, px", min=low, max=high, step=1)
-    painter = controls.painter
+    painter = controls.owner
 
     def enlarge() -> None:
         size = painter.brush_size
@@ -89,7 +91,7 @@ def _size(controls: Controls) -> Box:
     )
 
 
-def _hardness(controls: Controls) -> Box:
+def _hardness(controls: PainterControls) -> Box:
     slider = controls.field(IntSlider, "Hardness", min=0, max=100, readout=False)
     number = controls.field(BoundedIntText, "Hardness, %", min=0, max=100, step=10)
     return controls.group(
@@ -99,7 +101,7 @@ def _hardness(controls: Controls) -> Box:
     )
 
 
-def _tolerance(controls: Controls) -> Box:
+def _tolerance(controls: PainterControls) -> Box:
     slider = controls.field(IntSlider, "Tolerance", min=0, max=255, readout=False)
     number = controls.field(BoundedIntText, "Tolerance, 0 to 255", min=0, max=255)
     return controls.group(

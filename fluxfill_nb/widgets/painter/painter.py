@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from ipywidgets import Box, VBox, Widget
+from ipywidgets import Box
 from PIL import Image, ImageColor
 
-from ...errors import FluxFillError, InvalidImage, InvalidOption
+from ...errors import InvalidImage, InvalidOption
 from ...images import ImageSource, encode_png, open_image
 from ...mask import Mask, MaskSource, Size
 from ...painting import Load, Log, Painting, Verbs
 from ...painting.operation import IntBox, Operation
 from ..canvas import LOCK
+from ..faults import told
+from ..parts import Whole
+from ..signed import signed
 from . import tools as tools_
 from .dials import SHOWS, SIZES, Dials
 from .hands import Hands
@@ -35,12 +38,13 @@ _STATIC_SIDE, _STATIC_COLOURS = 480, 64
 _BRUSH = 0.05
 
 
-class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
+@signed
+class MaskPainter(Whole, Dials, Verbs):
     """Paint on a picture what is to be filled: with the mouse, with fingers, keys, or in code.
 
     The mask is kept here, at the picture's full size, and the page shows it: it survives a reload,
     and what a tool does, a method does too, and the log tells in Python. The attributes that can be
-    set and observed are those of `Dials`.
+    set and observed are those of `fluxfill_nb.widgets.painter.dials.Dials`.
 
     Parameters
     ----------
@@ -236,7 +240,15 @@ class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
         self.tools = (*(other for other in self.tools if other.name != name), tool)
 
     def use_tool(self, name: str, points: list[Point]) -> None:
-        """Do what a plugged-in tool does with these points, px."""
+        """Do what a plugged-in tool does.
+
+        Parameters
+        ----------
+        name
+            The tool's, as `add_tool` was given it.
+        points
+            (x, y) pairs, px.
+        """
         tool = next((tool for tool in self.tools if tool.name == name and tool.function), None)
         if tool is None:
             raise InvalidOption(f"No tool {name!r} is plugged in: add_tool() does that.")
@@ -270,7 +282,7 @@ class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
     # ------------------------------------------------------------------------------ the view
 
     def see(self, viewport: Viewport) -> None:
-        """Show a part of the picture."""
+        """Show that part of the picture which a viewport has."""
         with LOCK:
             self._scene.viewport = viewport
             self._view.moved()
@@ -327,10 +339,6 @@ class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
             if hasattr(self, "_view"):
                 self._forget_painting()
                 self._view.close()
-                # A box that is left with a closed widget in it would stop all widgets of a page
-                # from loading. The first child is the sheet of all painters.
-                for widget in _inside(self.children[1:], self._view.stage):
-                    widget.close()
             super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -413,14 +421,4 @@ class MaskPainter(VBox, Dials, Verbs):  # type: ignore[misc]
 
     def _fail(self, error: Exception) -> None:
         logger.error("%s failed.", self, exc_info=error)
-        known = isinstance(error, FluxFillError)
-        text = " ".join(str(error).split())
-        self.error = text if known and text else f"{type(error).__name__}: {text}".rstrip(": ")
-
-
-def _inside(widgets: Iterable[Widget], stage: Widget) -> Iterator[Widget]:
-    """Widgets and all that is in them, without the stage, which its view closes."""
-    for widget in widgets:
-        if widget is not stage:
-            yield from _inside(getattr(widget, "children", ()), stage)
-            yield widget
+        self.error = told(error)

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from ipywidgets import (
-    HTML,
-    BoundedIntText,
-    Box,
-    ColorPicker,
-    IntSlider,
-    Layout,
-    VBox,
-    Widget,
-)
+from ipywidgets import BoundedIntText, Box, ColorPicker, IntSlider, Layout, VBox, Widget
 
-from . import icons
-from .controls import Choice, Controls, Item, marked, percent, reveal, share
+from .. import icons
+from ..controls import Controls, Item, marked, percent, share
+from ..sheets import sheets
 from .files import files
 from .options import options
 from .throttle import Throttle
@@ -29,6 +18,8 @@ from .tools import Tool
 
 if TYPE_CHECKING:
     from .painter import MaskPainter
+
+    PainterControls: TypeAlias = Controls[MaskPainter]
 
 # How often coverage and bounding box are counted, at most, seconds.
 _COUNTED_EVERY = 0.25
@@ -56,39 +47,19 @@ def frame(painter: MaskPainter, stage: Widget) -> list[Widget]:
             controls.group(_rail(controls), controls.group(stage, name="stage"), name="body"),
             controls.group(_actions(controls), files(controls), name="bar mask"),
             controls.group(_view(controls), _shown(controls), name="bar view"),
-            error_line(controls),
+            controls.error_line(),
             _status(controls),
         ],
         layout=Layout(width=width, max_width="100%"),
     )
-    return [stylesheet(), marked(around, "painter")]
+    return [*sheets("painter"), marked(around, "ui", "painter")]
 
 
-_SHEETS: list[HTML] = []
-
-
-def stylesheet() -> HTML:
-    """The style sheet, one for all painters, as a widget."""
-    # A closed widget has no comm, and is never shown again.
-    if not (_SHEETS and _SHEETS[0].comm):
-        _SHEETS[:] = [HTML(f"<style>{_css()}</style>")]
-        _SHEETS[0].add_class("ffnb-sheet")
-    return _SHEETS[0]
-
-
-@cache
-def _css() -> str:
-    rules = resources.files(__package__).joinpath("style.css").read_text("utf-8")
-    # It is saved with the notebook: without comments and indentation.
-    rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    return re.sub(r"\s*\n\s*", "\n", f"{rules}\n{icons.css()}")
-
-
-def _rail(controls: Controls) -> Box:
+def _rail(controls: PainterControls) -> Box:
     """The tools, one below the other."""
     # Rules for the icons of plugged-in tools.
     sheet = controls.text("sheet")
-    choice = Choice(controls, "tool", (), "tools")
+    choice = controls.choice("tool", (), "tools")
 
     def offer(tools: tuple[Tool, ...]) -> None:
         drawn = [_drawn(tool, place) for place, tool in enumerate(tools)]
@@ -102,8 +73,8 @@ def _rail(controls: Controls) -> Box:
     return controls.group(sheet, choice.widget, name="rail")
 
 
-def _history(controls: Controls) -> Box:
-    painter = controls.painter
+def _history(controls: PainterControls) -> Box:
+    painter = controls.owner
     undo = controls.action("undo", "Undo", "Undo (Ctrl+Z)", painter.undo)
     redo = controls.action("redo", "Redo", "Redo (Ctrl+Shift+Z)", painter.redo)
     controls.follow("can_undo", lambda can: setattr(undo, "disabled", not can))
@@ -111,8 +82,8 @@ def _history(controls: Controls) -> Box:
     return controls.group(undo, redo, name="history")
 
 
-def _actions(controls: Controls) -> Box:
-    painter = controls.painter
+def _actions(controls: PainterControls) -> Box:
+    painter = controls.owner
     amount = controls.field(
         BoundedIntText, "Amount, px", "By how many px to grow, shrink or feather",
         value=_AMOUNT, min=1, max=1000,
@@ -135,8 +106,8 @@ def _actions(controls: Controls) -> Box:
     )  # fmt: skip
 
 
-def _view(controls: Controls) -> Box:
-    painter = controls.painter
+def _view(controls: PainterControls) -> Box:
+    painter = controls.owner
     zoom = controls.text("zoom")
     controls.follow("zoom", lambda scale: setattr(zoom, "value", f"{scale:.0%}"[:-1] + " %"))
     return controls.group(
@@ -149,12 +120,11 @@ def _view(controls: Controls) -> Box:
     )
 
 
-def _shown(controls: Controls) -> Box:
+def _shown(controls: PainterControls) -> Box:
     colour = controls.field(ColorPicker, "Colour", "Colour of the mask", concise=True)
     opacity = controls.field(IntSlider, "Opacity", min=0, max=100, readout=False)
     return controls.group(
-        Choice(
-            controls,
+        controls.choice(
             "show",
             [
                 Item("overlay", "Overlay", "Mask over the picture (V: next)", "overlay"),
@@ -162,7 +132,6 @@ def _shown(controls: Controls) -> Box:
                 Item("mask", "Mask", "The mask alone (V: next)", "mask"),
                 Item("picture", "Picture", "The picture alone (V: next)", "picture"),
             ],
-            "choice",
         ).widget,
         marked(controls.bind("overlay_color", colour), "colour"),
         marked(controls.bind("overlay_opacity", opacity, percent, share), "slider", "short"),
@@ -177,8 +146,8 @@ def _shown(controls: Controls) -> Box:
     )
 
 
-def _status(controls: Controls) -> Box:
-    painter = controls.painter
+def _status(controls: PainterControls) -> Box:
+    painter = controls.owner
     facts, hint = controls.text("facts"), controls.text("hint")
 
     def count() -> None:
@@ -188,23 +157,6 @@ def _status(controls: Controls) -> Box:
     controls.follow("mask_version", lambda _: counted())
     controls.follow("hint", lambda text: setattr(hint, "value", html.escape(text)))
     return controls.group(facts, hint, name="status")
-
-
-def error_line(controls: Controls) -> Box:
-    """Return a line that says what went wrong, for as long as it is not dismissed."""
-    painter = controls.painter
-    message = controls.text("message")
-    dismiss = controls.action("cancel", "Dismiss", "Dismiss", lambda: setattr(painter, "error", ""))
-    line = controls.group(message, dismiss, name="error")
-
-    def show(text: str) -> None:
-        message.value = text and (
-            f'<span role="alert"><i class="fa fa-ffnb-error"></i>{html.escape(text)}</span>'
-        )
-        reveal(line, bool(text))
-
-    controls.follow("error", show)
-    return line
 
 
 def _drawn(tool: Tool, place: int) -> tuple[str, str]:
@@ -231,5 +183,5 @@ def _facts(painter: MaskPainter) -> str:
     return " · ".join(facts)
 
 
-def _line(controls: Controls) -> Widget:
+def _line(controls: PainterControls) -> Widget:
     return controls.group(name="line")

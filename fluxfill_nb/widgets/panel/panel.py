@@ -8,16 +8,18 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ipywidgets import VBox
 from pydantic import SecretStr
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Instance, Unicode, observe, validate
 
 from ... import services
 from ...client import FluxFill, hosted_key
-from ...errors import FluxFillError, InvalidOption, MissingKey, NotAuthenticated
+from ...errors import InvalidOption, MissingKey, NotAuthenticated
 from ...options import FillOptions
 from ...request import USD_PER_CREDIT, USD_PER_FILL
+from ..faults import told
+from ..parts import Whole
+from ..signed import signed
 from . import code, frame
 from .fields import PRESET_FIELDS, PRESETS, fields
 
@@ -26,10 +28,11 @@ logger = logging.getLogger("fluxfill_nb.widgets")
 _SEEDS = 2**31
 
 
-class ParameterPanel(VBox):  # type: ignore[misc]
-    """Set what a fill is made with: sliders and fields for all of `FillOptions`.
+@signed
+class ParameterPanel(Whole):
+    """Set what a fill is made with: sliders and fields for all that there is.
 
-    The panel shows `options`, and sets it. What its buttons do, its methods do too.
+    The panel shows ``options``, and sets it. What its buttons do, its methods do too.
 
     Parameters
     ----------
@@ -120,7 +123,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]
                 self.seed_locked = settings["seed"] is not None
 
     def preset(self, name: str) -> None:
-        """Set guidance and steps as one of `PRESETS` has them; the rest stays.
+        """Set guidance and steps as a preset has them; the rest stays.
 
         Parameters
         ----------
@@ -329,9 +332,7 @@ class ParameterPanel(VBox):  # type: ignore[misc]
                 action()
             except Exception as error:
                 logger.error("%s failed.", self, exc_info=error)
-                known = isinstance(error, FluxFillError)
-                text = " ".join(str(error).split())
-                self.error = text if known and text else f"{type(error).__name__}: {text}"
+                self.error = told(error)
 
     def __repr__(self) -> str:
         return repr(self.options).replace(type(self.options).__name__, type(self).__name__, 1)

@@ -19,13 +19,12 @@ from ipywidgets import (
     Password,
     Text,
     Textarea,
-    ToggleButton,
     Widget,
 )
 from pydantic import SecretStr
 from traitlets import Unicode
 
-from ..painter.controls import Controls, marked, reveal
+from ..controls import Choice, Controls, Item, marked, reveal
 from .fields import Field
 
 Write = Callable[[str, Any], None]
@@ -91,7 +90,7 @@ class Row:
         reveal(self.note, bool(text))
 
 
-def row(controls: Controls, field: Field, write: Write, *beside: Widget) -> Row:
+def row(controls: Controls[Any], field: Field, write: Write, *beside: Widget) -> Row:
     """Return the row of a field, with the control that fits it.
 
     Parameters
@@ -118,7 +117,7 @@ Made = tuple[list[Widget], Callable[[Any], None]]
 Given = Callable[[Any], None]
 
 
-def _slider(controls: Controls, field: Field, given: Given) -> Made:
+def _slider(controls: Controls[Any], field: Field, given: Given) -> Made:
     scale = field.scale
     assert scale is not None
     slider = controls.field(
@@ -148,10 +147,11 @@ def _slider(controls: Controls, field: Field, given: Given) -> Made:
 
     slider.observe(controls.guarded(slid), "value")
     number.observe(controls.guarded(typed), "value")
-    return [marked(slider, "slider"), marked(number, "number"), _marks(controls, field)], show
+    # In the order in which they are seen, which is that of the Tab key.
+    return [marked(number, "number"), marked(slider, "slider"), _marks(controls, field)], show
 
 
-def _marks(controls: Controls, field: Field) -> HTML:
+def _marks(controls: Controls[Any], field: Field) -> HTML:
     """What is written below a slider; sliders tell their value themselves."""
     scale = field.scale
     assert scale is not None
@@ -163,7 +163,7 @@ def _marks(controls: Controls, field: Field) -> HTML:
     return marks
 
 
-def _text(controls: Controls, field: Field, given: Given) -> Made:
+def _text(controls: Controls[Any], field: Field, given: Given) -> Made:
     # What is typed is sent when the field is left: before any button elsewhere is pressed.
     text = controls.field(
         Textarea, field.label, field.explanation, rows=3, continuous_update=False,
@@ -172,11 +172,11 @@ def _text(controls: Controls, field: Field, given: Given) -> Made:
     return [marked(text, "textbox")], _mirrored(controls, text, given)
 
 
-def _line(controls: Controls, field: Field, given: Given) -> Made:
+def _line(controls: Controls[Any], field: Field, given: Given) -> Made:
     return _typed_line(controls, field, lambda typed: given(typed.strip() or None))
 
 
-def _number(controls: Controls, field: Field, given: Given) -> Made:
+def _number(controls: Controls[Any], field: Field, given: Given) -> Made:
     def parsed(typed: str) -> None:
         number: Any = typed.strip() or None
         if number is not None:
@@ -189,7 +189,7 @@ def _number(controls: Controls, field: Field, given: Given) -> Made:
     return _typed_line(controls, field, parsed)
 
 
-def _typed_line(controls: Controls, field: Field, given: Given) -> Made:
+def _typed_line(controls: Controls[Any], field: Field, given: Given) -> Made:
     text = controls.field(
         Text, field.label, field.explanation, continuous_update=False,
         placeholder=_EXAMPLES.get(field.name, ""),
@@ -197,7 +197,7 @@ def _typed_line(controls: Controls, field: Field, given: Given) -> Made:
     return [marked(text, "line-field")], _mirrored(controls, text, given)
 
 
-def _mirrored(controls: Controls, text: Any, given: Given) -> Callable[[Any], None]:
+def _mirrored(controls: Controls[Any], text: Any, given: Given) -> Callable[[Any], None]:
     """Tie a text field to a value of which it shows the text."""
     shown = [""]
 
@@ -214,7 +214,7 @@ def _mirrored(controls: Controls, text: Any, given: Given) -> Callable[[Any], No
     return show
 
 
-def _secret(controls: Controls, field: Field, given: Given) -> Made:
+def _secret(controls: Controls[Any], field: Field, given: Given) -> Made:
     def take(secret: SecretStr) -> None:
         controls.guarded(lambda: given(secret if secret.get_secret_value().strip() else None))()
 
@@ -228,7 +228,7 @@ def _secret(controls: Controls, field: Field, given: Given) -> Made:
     return [marked(text, "line-field")], show
 
 
-def _switch(controls: Controls, field: Field, given: Given) -> Made:
+def _switch(controls: Controls[Any], field: Field, given: Given) -> Made:
     box = controls.field(Checkbox, field.label, field.explanation, indent=False)
     shown = [False]
 
@@ -243,11 +243,11 @@ def _switch(controls: Controls, field: Field, given: Given) -> Made:
     return [marked(box, "switch")], show
 
 
-def _choice(controls: Controls, field: Field, given: Given) -> Made:
+def _choice(controls: Controls[Any], field: Field, given: Given) -> Made:
     name = marked(controls.make(HTML, f"<span>{html.escape(field.label)}</span>"), "label")
-    choice = Pick(
+    choice = Choice(
         controls,
-        {value: (str(value).upper(), f"{field.label}: {value}") for value in field.choices},
+        [Item(value, str(value).upper(), f"{field.label}: {value}") for value in field.choices],
         given,
     )
 
@@ -257,47 +257,7 @@ def _choice(controls: Controls, field: Field, given: Given) -> Made:
     return [name, choice.widget], show
 
 
-class Pick:
-    """A group of buttons, of which one is down.
-
-    Parameters
-    ----------
-    controls
-        Makes them.
-    items
-        Label and tooltip of each value.
-    given
-        Called with the value of the one that a person pressed, also if it was down already.
-    """
-
-    def __init__(self, controls: Controls, items: dict[Any, tuple[str, str]], given: Given) -> None:
-        self._given = given
-        self._chosen: Any = None
-        self._items = items
-        self._buttons: dict[Any, ToggleButton] = {}
-        for value, (label, tooltip) in items.items():
-            button = marked(controls.toggle(label, tooltip, ""), "text")
-            button.observe(controls.guarded(partial(self._press, value)), "value")
-            self._buttons[value] = button
-        self.widget = controls.group(*self._buttons.values(), name="choice")
-
-    def show(self, chosen: Any) -> None:
-        """Let the button of this value be down, and no other."""
-        self._chosen = chosen
-        for value, button in self._buttons.items():
-            button.value = value == chosen
-            # Toggle buttons have no state that a screen reader could tell: the title tells it.
-            button.tooltip = self._items[value][1] + (" – on" if button.value else "")
-
-    def _press(self, value: Any) -> None:
-        if self._buttons[value].value != (value == self._chosen):
-            chosen = self._chosen
-            self._given(value)
-            if self._chosen == chosen:  # nothing has come of it
-                self.show(chosen)
-
-
-_MAKERS: dict[str, Callable[[Controls, Field, Given], Made]] = {
+_MAKERS: dict[str, Callable[[Controls[Any], Field, Given], Made]] = {
     "choice": _choice,
     "line": _line,
     "number": _number,

@@ -13,6 +13,7 @@ from ...images import Picture
 from ...mask import Mask
 from ...request import FillRequest
 from ...showing import Showing, fitted
+from ..faults import told
 from . import words
 from .fills import Fill
 
@@ -72,7 +73,7 @@ def drawn(fill: Fill) -> str:
         if percent is not None:
             inside += f'<i class="ffnb-done-so-far" style="width:{percent}%"></i>'
     elif fill.error is not None:
-        inside = f'<span class="ffnb-said">{html.escape(words.message(fill.error))}</span>'
+        inside = f'<span class="ffnb-said">{html.escape(told(fill.error))}</span>'
     image = f'<img src="{picture}" alt="">' if picture else ""
     width, height = fill.shape
     return (
@@ -89,8 +90,8 @@ def caption(fill: Fill) -> str:
     if prompt:
         text = html.escape(prompt)
         lines.append(f'<span class="ffnb-words" title="{text}">{text}</span>')
-    told = [words.settings_of(options), "from the store" if fill.was_there else ""]
-    if settings := " · ".join(filter(None, told)):
+    said = [words.settings_of(options), "from the store" if fill.was_there else ""]
+    if settings := " · ".join(filter(None, said)):
         lines.append(f"<span>{html.escape(settings)}</span>")
     return "".join(lines)
 
@@ -98,10 +99,10 @@ def caption(fill: Fill) -> str:
 def _fault(fill: Fill) -> str:
     error = fill.error
     assert error is not None
-    told = html.escape(f"{words.message(error)} {words.remedy(error)}".rstrip())
+    text = html.escape(f"{told(error)} {words.remedy(error)}".rstrip())
     return (
-        '<div class="ffnb-fault" role="alert"><b><i class="fa fa-ffnb-trouble"></i>'
-        f"{html.escape(words.headline(error))}</b><p>{told}</p>{words.folded(words.log(error))}"
+        '<div class="ffnb-fault" role="alert"><b><i class="fa fa-ffnb-error"></i>'
+        f"{html.escape(words.headline(error))}</b><p>{text}</p>{words.folded(words.log(error))}"
         f"</div><figcaption>{fill.caption}</figcaption>"
     )
 

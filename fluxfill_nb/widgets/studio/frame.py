@@ -5,52 +5,28 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-import re
 import threading
-from collections.abc import Iterator
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from ipywidgets import HTML, Box, FileUpload, Textarea, VBox, Widget
 
 from ...errors import InvalidImage
 from ...result import FillResult
 from ..compare.compare import Compare
-from ..live.view import _hear_while_busy
-from ..painter import icons
-from ..painter.controls import Controls, marked, reveal
-from ..painter.painter import MaskPainter
+from ..controls import Controls, hear_while_busy, marked, reveal
+from ..icons import PREFIX
+from ..parts import close_all
+from ..sheets import sheets
 from . import words
 from .strip import Strip
 
 if TYPE_CHECKING:
     from .studio import Studio
 
+    StudioControls: TypeAlias = Controls[Studio]
+
 SEEDS = 4
 """How many pictures the second button asks for."""
-
-_STAR = "<path fill='{}' d='m10 2.8 2.2 4.6 5 .7-3.6 3.5.9 5L10 14.2l-4.5 2.4.9-5L2.8 8.1l5-.7z'/>"
-_DRAWINGS = {
-    "fill-in": "<path d='M6.2 3.6v12.8L16.4 10z' fill='#000'/>",
-    "stop": "<rect x='5.25' y='5.25' width='9.5' height='9.5' rx='1' fill='#000'/>",
-    "open": "<path d='M2.75 15.5v-11h5l1.75 2h6v2.25M2.75 15.5l2.5-6.75h12.5l-2.5 6.75z'/>",
-    "back": "<path d='M8.5 4.5 3 10l5.5 5.5M3 10h14'/>",
-    "star": _STAR.format("none"),
-    "onward": "<rect x='2.5' y='5' width='8' height='10' rx='1'/>"
-    "<path d='M8 10h9.5M14 6.5l3.5 3.5-3.5 3.5'/>",
-    "settings": "<path d='M3 6h6M13 6h4M3 14h2M9 14h8'/><circle cx='11' cy='6' r='2'/>"
-    "<circle cx='7' cy='14' r='2'/>",
-    "again": "<path d='M16 4v4h-4M15.6 8a6.25 6.25 0 1 0 .6 3.6'/>",
-    "seeds": "<rect x='3' y='3' width='6' height='6' rx='1'/><rect x='11' y='3' width='6' "
-    "height='6' rx='1'/><rect x='3' y='11' width='6' height='6' rx='1'/>"
-    "<rect x='11' y='11' width='6' height='6' rx='1'/>",
-    "older": "<path d='m5 7.5 5 5 5-5'/>",
-    "keep": "<path d='M3.5 12.5v3a1 1 0 0 0 1 1h11a1 1 0 0 0 1-1v-3M10 3.5v9"
-    "M6.5 9l3.5 3.5L13.5 9'/>",
-    "drop": "<path d='m5.2 5.2 9.6 9.6M14.8 5.2l-9.6 9.6'/>",
-    "trouble": "<path d='M10 3.2 17.6 16.5H2.4zM10 8.2v3.6M10 14.2v.1'/>",
-}
 
 # What is dropped goes the way of a text field, the only one that pages have for it.
 _DROPPED = (
@@ -74,9 +50,9 @@ class Frame:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        # Of a painter, controls ask for no more than what the Studio has too.
-        self._controls = controls = Controls(cast(MaskPainter, studio))
-        self._lock = threading.RLock()
+        self._controls: StudioControls = Controls(studio)
+        controls = self._controls
+        self.lock = threading.RLock()
         self._viewer: Box | None = None
         self._source = self._make_source()
         self._head = controls.group(name="opening")
@@ -84,8 +60,8 @@ class Frame:
         self.strip = Strip(studio, controls)
         side = marked(Box([studio.panel]), "side")
         desk = marked(Box([self._easel, side, self._make_launch()]), "desk")
-        around = marked(VBox([self._head, desk, self.strip.widget]), "studio")
-        self.children: list[Widget] = [_stylesheet(), around]
+        around = marked(VBox([self._head, desk, self.strip.widget]), "ui", "studio")
+        self.children: list[Widget] = [*sheets("studio"), around]
 
     # ------------------------------------------------------------------------------ the picture
 
@@ -97,7 +73,9 @@ class Frame:
 
     def compare(self) -> None:
         """Show the selected result beside its original, in the painter's place; or the painter."""
-        with self._lock:
+        with self.lock:
+            if self._studio.comm is None:
+                return  # it is closed
             painter, old = self._studio.painter, self._viewer
             result = self._studio.selected
             self._viewer = None if result is None else self._make_viewer(result)
@@ -107,14 +85,14 @@ class Frame:
                 # It stays on the page: made anew, it would have to draw all again.
                 reveal(painter, self._viewer is None)
             if old is not None:
-                put_away(old)
+                close_all([old])
         self.strip.choose()
 
     def _make_source(self) -> Box:
         studio, controls = self._studio, self._controls
         upload = controls.field(
             FileUpload, "Open", "Open a picture file",
-            accept="image/*", icon=f"{icons.PREFIX}open",
+            accept="image/*", icon=f"{PREFIX}open",
         )  # fmt: skip
         dropped = marked(Textarea(description="Dropped file", continuous_update=False), "dropped")
 
@@ -133,20 +111,22 @@ class Frame:
         upload.observe(controls.guarded(load), "value")
         dropped.observe(controls.guarded(take), "value")
         return controls.group(
-            marked(upload, "act", "upload", "text"), controls.make(HTML, _DROP_HERE), dropped,
+            marked(upload, "upload", "text"), controls.make(HTML, _DROP_HERE), dropped,
             name="source",
         )  # fmt: skip
 
     def _make_viewer(self, result: FillResult) -> Box:
-        studio, controls = self._studio, self._controls
+        studio = self._studio
+        # Of its own, for layouts and styles are closed with it.
+        controls = Controls(studio)
         back = controls.action(
             "back", "Back to painting", "Show the painter again",
             lambda: studio.set_trait("selected", None),
         )  # fmt: skip
         request = result.request
-        told = filter(None, [words.seed_of(request, result), words.settings_of(request)])
-        title = controls.make(HTML, f"<b>{html.escape(' · '.join(told))}</b>")
-        bar = controls.group(marked(back, "act", "text"), title, name="viewer-bar")
+        said = filter(None, [words.seed_of(request, result), words.settings_of(request)])
+        title = controls.make(HTML, f"<b>{html.escape(' · '.join(said))}</b>")
+        bar = controls.group(marked(back, "text"), title, name="viewer-bar")
         return marked(VBox([bar, Compare(result)]), "viewer")
 
     # ------------------------------------------------------------------------------ the buttons
@@ -159,8 +139,8 @@ class Frame:
         )
         stop = controls.action("stop", "Stop", "Stop all fills under way", studio.stop)
         for button in (one, four, stop):
-            marked(button, "act", "text")
-            _hear_while_busy(button)
+            marked(button, "text")
+            hear_while_busy(button)
         marked(one, "primary")
         self._price = controls.text("next-price")
         self._progress = controls.text("going")
@@ -184,7 +164,7 @@ class Frame:
         controls.follow("running", lambda count: setattr(stop, "disabled", not count))
         return marked(
             controls.make(
-                VBox, [buttons, self._hint(), self._progress, self._error(), service]
+                VBox, [buttons, self._hint(), self._progress, self._trouble(), service]
             ),
             "launch",
         )  # fmt: skip
@@ -209,46 +189,11 @@ class Frame:
         self._controls.follow("hint", show)
         return hint
 
-    def _error(self) -> Widget:
-        studio, controls = self._studio, self._controls
-        message = controls.text("trouble-text")
-        dismiss = marked(
-            controls.action("drop", "Dismiss", "Dismiss", lambda: setattr(studio, "error", "")),
-            "act",
-        )
-        line = controls.group(message, dismiss, name="trouble")
+    def _trouble(self) -> Box:
+        def more() -> str:
+            return words.folded(self._studio.log) if self._studio.log else ""
 
-        def show(text: str) -> None:
-            message.value = text and (
-                f'<div role="alert"><i class="fa fa-ffnb-trouble"></i><p>{html.escape(text)}</p>'
-                f"</div>{words.folded(studio.log) if studio.log else ''}"
-            )
-            reveal(line, bool(text))
-
-        controls.follow("error", show)
-        return line
-
-
-def put_away(widget: Widget) -> None:
-    """Close a widget and all that it consists of, but for style sheets, which others share.
-
-    What stays open and shows something closed hinders a page that is loaded anew. Canvases are
-    closed by who draws on them, once no page does so any more.
-    """
-    parts = list(_parts(widget))
-    widget.close()
-    for part in parts:
-        if isinstance(part, (MaskPainter, Compare)):
-            part.close()
-    for part in parts:
-        if not ("ffnb-sheet" in part._dom_classes or part._model_module == "ipycanvas"):
-            part.close()
-
-
-def _parts(widget: Widget) -> Iterator[Widget]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from _parts(child)
+        return self._controls.error_line(more)
 
 
 def _decoded(url: str) -> bytes:
@@ -257,25 +202,3 @@ def _decoded(url: str) -> bytes:
         return base64.b64decode(url.partition(",")[2], validate=True)
     except binascii.Error:
         raise InvalidImage("What was dropped could not be read: use Open instead.") from None
-
-
-_SHEETS: list[HTML] = []
-
-
-def _stylesheet() -> HTML:
-    """The style sheet, one for all Studios, as a widget."""
-    # A closed widget has no comm, and is never shown again.
-    if not (_SHEETS and _SHEETS[0].comm):
-        _SHEETS[:] = [HTML(f"<style>{_css()}</style>")]
-        _SHEETS[0].add_class("ffnb-sheet")
-    return _SHEETS[0]
-
-
-@cache
-def _css() -> str:
-    rules = resources.files(__package__).joinpath("studio.css").read_text("utf-8")
-    # It is saved with the notebook: without comments and indentation.
-    rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    drawn = [icons.rule(name, icons.svg(drawing)) for name, drawing in _DRAWINGS.items()]
-    starred = f".ffnb-on {icons.rule('star', icons.svg(_STAR.format('#000')))}"
-    return re.sub(r"\s*\n\s*", "\n", "\n".join([rules, *drawn, starred]))

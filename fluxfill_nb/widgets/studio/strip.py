@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Box, Button, Layout, VBox, Widget
 
 from ...errors import SubmissionUnconfirmed
-from ..live.view import _hear_while_busy
-from ..painter.controls import Controls, marked, reveal
+from ..controls import hear_while_busy, marked, reveal
+from ..icons import PREFIX
+from ..parts import inside
 from . import words
 from .faces import Faces, caption, drawn
 from .fills import Fill
 
 if TYPE_CHECKING:
+    from .frame import StudioControls
     from .studio import Studio
 
 CARDS = 12
@@ -41,7 +42,7 @@ class Strip:
         Makes the buttons.
     """
 
-    def __init__(self, studio: Studio, controls: Controls) -> None:
+    def __init__(self, studio: Studio, controls: StudioControls) -> None:
         self.studio = studio
         self.controls = controls
         self._faces = Faces()
@@ -54,8 +55,8 @@ class Strip:
         self._empty = marked(controls.make(HTML, _START), "empty")
         self._places = marked(Box(), "cards")
         self._more = marked(
-            controls.action("older", "Show more", "Show older results", self.show_more),
-            "act", "text",
+            controls.action("more", "Show more", "Show older results", self.show_more),
+            "text",
         )  # fmt: skip
         self.widget = marked(
             controls.make(VBox, [self._head, self._empty, self._places, self._more]), "results"
@@ -94,6 +95,11 @@ class Strip:
                 self._cards.remove(card)
                 card.hide()
             self._arrange()
+
+    def forget(self) -> None:
+        """Show nothing more; what is shown stays."""
+        with self._lock:
+            self._cards, self._offering = [], None
 
     def offer(self, card: Card | None) -> None:
         """Have a card offer its result as a file, and no other; None: none at all."""
@@ -170,11 +176,12 @@ class Card:
         if self._star is not None:
             starred = self._strip.studio.stars(result) > 0
             (self._star.add_class if starred else self._star.remove_class)("ffnb-on")
+            self._star.icon = PREFIX + ("starred" if starred else "star")
             self._star.tooltip = "Starred: press to take the star away" if starred else "Star"
 
     def _fill_in(self, parts: list[Widget]) -> None:
-        kept = _inside(parts)
-        old = [part for part in _inside(self.widget.children) if part not in kept]
+        kept = list(inside(parts))
+        old = [part for part in inside(self.widget.children) if part not in kept]
         self.widget.children = parts
         for part in old:
             part.close()
@@ -190,7 +197,7 @@ class Card:
                 "open",
             )  # fmt: skip
             self._star = act("star", f"Star {name}", "Star", self._switch_star)
-            save = act("keep", f"Save {name}", "Save as PNG", lambda: self._strip.offer(self))
+            save = act("download", f"Save {name}", "Save as PNG", lambda: self._strip.offer(self))
             buttons = [
                 self._star,
                 act("onward", f"Go on from {name}", "Use as the next picture",
@@ -202,17 +209,15 @@ class Card:
             return [open_, self._row(*buttons)]
         if fill.stage == "pending":
             stop = marked(act("stop", "Stop", "Stop this fill", fill.stop), "text")
-            _hear_while_busy(stop)
+            hear_while_busy(stop)
             return [self._row(stop)]
         lost = isinstance(fill.error, SubmissionUnconfirmed)
         risk = "Ask for it again: it may be charged twice" if lost else "Ask for it again"
         again = act("again", "Again", risk, partial(studio.again, fill))
-        drop = act("drop", "Dismiss", "Take it away", partial(studio.drop, fill))
+        drop = act("cancel", "Dismiss", "Take it away", partial(studio.drop, fill))
         return [self._row(marked(again, "text"), marked(drop, "text"))]
 
     def _row(self, *buttons: Button) -> Box:
-        for button in buttons:
-            marked(button, "act")
         return self._strip.controls.group(*buttons, name="acts")
 
     def _switch_star(self) -> None:
@@ -231,11 +236,3 @@ class Card:
     def forget_link(self) -> None:
         """Let go of that."""
         self._fill_in([part for part in self.widget.children if part is not self._link])
-
-
-def _inside(widgets: Iterable[Widget]) -> list[Widget]:
-    """Widgets, and all that is in them."""
-    inside: list[Widget] = []
-    for widget in widgets:
-        inside += [widget, *_inside(getattr(widget, "children", ()))]
-    return inside

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ipywidgets import VBox
 from PIL import Image
 from traitlets import Instance, Int, List, Unicode, observe
 
@@ -26,12 +25,15 @@ from ...options import FillOptions
 from ...painting import Painting
 from ...request import FillRequest
 from ...result import FillResult
+from ..faults import told
 from ..painter import MaskPainter
 from ..panel import ParameterPanel
+from ..parts import Whole
+from ..signed import signed
 from . import words
 from .fills import Fill
 from .follower import Follower
-from .frame import Frame, put_away
+from .frame import Frame
 
 logger = logging.getLogger("fluxfill_nb.widgets")
 
@@ -39,7 +41,8 @@ _MOST_SEEDS = 64
 _STATIC_SIDE, _STATIC_QUALITY = 480, 80
 
 
-class Studio(VBox):  # type: ignore[misc]
+@signed
+class Studio(Whole):
     """Paint a mask, say what belongs there, press Fill, and compare what comes.
 
     Several fills may run at once, and each can be stopped; the notebook stays free meanwhile. What
@@ -208,7 +211,7 @@ class Studio(VBox):  # type: ignore[misc]
         self._follower.stir()
 
     def again(self, fill: Fill) -> None:
-        """Ask once more for what failed or was stopped."""
+        """Ask once more for a fill that failed or was stopped."""
         fill.again()
         self._followed(fill)
 
@@ -237,7 +240,15 @@ class Studio(VBox):  # type: ignore[misc]
         self.hint = "The settings are taken, with their seed: unlock it for other pictures."
 
     def star(self, result: FillResult, stars: int = 1) -> None:
-        """Give a result stars, 0 to 5; the store keeps them, if there is one."""
+        """Give a result stars; the store keeps them, if there is one.
+
+        Parameters
+        ----------
+        result
+            One of ``results``.
+        stars
+            0 to 5; 0 takes them away.
+        """
         client = self._client_of(result)
         if client is not None and client.store is not None:
             client.store.star(result.key, stars)
@@ -253,7 +264,15 @@ class Studio(VBox):  # type: ignore[misc]
         return self._stars.get(result.key, 0)
 
     def save(self, result: FillResult, path: str | os.PathLike[str]) -> Path:
-        """Save a result with its origin inside; see `fluxfill_nb.FillResult.save`."""
+        """Save a result with its origin inside; return where it is.
+
+        Parameters
+        ----------
+        result
+            One of ``results``.
+        path
+            Ends with .png, .jpg, .jpeg or .webp; see `fluxfill_nb.FillResult.save`.
+        """
         return result.save(path)
 
     def link(self, result: FillResult) -> str:
@@ -268,10 +287,11 @@ class Studio(VBox):  # type: ignore[misc]
     def close(self) -> None:
         """Take it off the page; fills under way go on, and stay in the store."""
         if hasattr(self, "_frame"):
-            self.selected = None
-            for part in self.children:
-                put_away(part)
-        super().close()
+            self._frame.strip.forget()
+            with self._frame.lock:
+                super().close()
+        else:
+            super().close()
 
     # ------------------------------------------------------------------------------ how it does it
 
@@ -380,14 +400,14 @@ class Studio(VBox):  # type: ignore[misc]
             self._frame.strip.offer(None)
             action()
         except InvalidInput as error:
-            self.hint = words.message(error)
+            self.hint = told(error)
         except Exception as error:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         logger.error("%s failed.", self, exc_info=error)
         self.log = words.log(error)
-        self.error = words.message(error)
+        self.error = told(error)
 
     def __repr__(self) -> str:
         picture = "no picture" if self._painter is None else "{} x {}".format(*self._painter.size)

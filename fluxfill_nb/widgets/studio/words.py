@@ -75,13 +75,6 @@ def headline(error: Exception) -> str:
     return status(error).capitalize() if isinstance(error, FluxFillError) else "Failed"
 
 
-def message(error: Exception) -> str:
-    """Return an error as one line."""
-    text = " ".join(str(error).split())
-    known = isinstance(error, FluxFillError) and text
-    return text if known else f"{type(error).__name__}: {text}".rstrip(": ")
-
-
 def remedy(error: Exception) -> str:
     """Return what may help, where the error itself does not say so."""
     match error:

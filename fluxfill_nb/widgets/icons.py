@@ -1,4 +1,4 @@
-"""The painter's icons: drawn on a grid of 20 by 20, as CSS that takes the colour of the text."""
+"""Icons: drawn on a grid of 20 by 20, as CSS that takes the colour of the text."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _DASHED = "stroke-dasharray='1.6 2.2'"
 _PICTURE = "<rect x='2.5' y='4' width='15' height='12' rx='1.5'/>"
 _LENS = "<circle cx='8.75' cy='8.75' r='5.5'/><path d='M12.8 12.8 17 17M6.4 8.75h4.7'/>"
 _TRAY = "<path d='M3.5 12.5v3a1 1 0 0 0 1 1h11a1 1 0 0 0 1-1v-3'/>"
+_STAR = "<path fill='{}' d='m10 2.8 2.2 4.6 5 .7-3.6 3.5.9 5L10 14.2l-4.5 2.4.9-5L2.8 8.1l5-.7z'/>"
 _CORNERS = "<path d='M3.5 7V3.5H7M13 3.5h3.5V7M16.5 13v3.5H13M7 16.5H3.5V13'/>"
 
 _DRAWINGS = {
@@ -89,6 +90,43 @@ _DRAWINGS = {
     "<circle cx='10' cy='10' r='2.25'/>",
     "scroll": "<path d='M10 3v14M6.5 6.5 10 3l3.5 3.5M6.5 13.5 10 17l3.5-3.5'/>",
     "error": "<path d='M10 3.2 17.6 16.5H2.4zM10 8.2v3.6M10 14.2v.1'/>",
+    # settings
+    "dice": "<rect x='3.25' y='3.25' width='13.5' height='13.5' rx='2.5'/>"
+    f"<g {_SOLID}><circle cx='7' cy='7' r='1.3'/><circle cx='13' cy='7' r='1.3'/>"
+    "<circle cx='10' cy='10' r='1.3'/><circle cx='7' cy='13' r='1.3'/>"
+    "<circle cx='13' cy='13' r='1.3'/></g>",
+    "lock": "<rect x='4.25' y='9' width='11.5' height='7.75' rx='1.5'/>"
+    "<path d='M6.75 9V6.5a3.25 3.25 0 0 1 6.5 0V9M10 12v1.75'/>",
+    "reset": "<path d='M4 4v4h4M4.4 8a6.25 6.25 0 1 1-.6 3.6'/>",
+    "explain": "<circle cx='10' cy='10' r='7'/>"
+    "<path d='M8 8.2a2 2 0 1 1 3 1.7c-.7.4-1 .8-1 1.6M10 13.6v.1'/>",
+    "more": "<path d='m6 8 4 4 4-4'/>",
+    # comparing
+    "swipe": f"{_PICTURE}<path {_TINT} stroke='none' d='M3 5h7v10H3z'/><path d='M10 2v16'/>",
+    "side": "<rect x='2.25' y='5' width='6.5' height='10' rx='1'/>"
+    f"<rect {_TINT} x='11.25' y='5' width='6.5' height='10' rx='1'/>",
+    "flicker": f"<rect {_TINT} x='2.5' y='6.5' width='11' height='9' rx='1'/>"
+    "<path d='M6.5 3.5h9a2 2 0 0 1 2 2v7'/>",
+    "difference": "<circle cx='7.75' cy='10' r='5.25'/><circle cx='12.25' cy='10' r='5.25'/>"
+    f"<path {_SOLID} d='M10 5.26a5.25 5.25 0 0 1 0 9.48 5.25 5.25 0 0 1 0-9.48z'/>",
+    "play": f"<path {_SOLID} d='M6 4.2 15.5 10 6 15.8z'/>",
+    "resume": f"<path d='M4.5 4.5v11'/><path {_SOLID} d='M8 4.2 17 10 8 15.8z'/>",
+    # fills and results
+    "fill-in": "<path d='M6.2 3.6v12.8L16.4 10z' fill='#000'/>",
+    "seeds": "<rect x='3' y='3' width='6' height='6' rx='1'/><rect x='11' y='3' width='6' "
+    "height='6' rx='1'/><rect x='3' y='11' width='6' height='6' rx='1'/>"
+    "<rect x='11' y='11' width='6' height='6' rx='1'/>",
+    "stop": "<rect x='5.25' y='5.25' width='9.5' height='9.5' rx='1' fill='#000'/>",
+    "again": "<path d='M16 4v4h-4M15.6 8a6.25 6.25 0 1 0 .6 3.6'/>",
+    "code": "<path d='m7 6-4 4 4 4M13 6l4 4-4 4'/>",
+    "open": "<path d='M2.75 15.5v-11h5l1.75 2h6v2.25M2.75 15.5l2.5-6.75h12.5l-2.5 6.75z'/>",
+    "back": "<path d='M8.5 4.5 3 10l5.5 5.5M3 10h14'/>",
+    "star": _STAR.format("none"),
+    "starred": _STAR.format("#000"),
+    "onward": "<rect x='2.5' y='5' width='8' height='10' rx='1'/>"
+    "<path d='M8 10h9.5M14 6.5l3.5 3.5-3.5 3.5'/>",
+    "settings": "<path d='M3 6h6M13 6h4M3 14h2M9 14h8'/><circle cx='11' cy='6' r='2'/>"
+    "<circle cx='7' cy='14' r='2'/>",
 }  # fmt: skip
 
 NAMES = frozenset(_DRAWINGS)
@@ -112,7 +150,7 @@ def css() -> str:
         for place, drawing in enumerate(_DRAWINGS.values())
     )
     places = (f".fa-{PREFIX}{name}{{--ffnb-place:{at}}}" for at, name in enumerate(_DRAWINGS))
-    return "\n".join([f".ffnb-painter{{--ffnb-icons:{_url(svg(row, len(_DRAWINGS)))}}}", *places])
+    return "\n".join([f".ffnb-ui{{--ffnb-icons:{_url(svg(row, len(_DRAWINGS)))}}}", *places])
 
 
 def rule(name: str, markup: str) -> str:
