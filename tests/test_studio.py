@@ -26,7 +26,7 @@ from fluxfill_nb import errors
 from fluxfill_nb.options import FillOptions
 from fluxfill_nb.store import RunStore
 from fluxfill_nb.widgets.studio import Studio
-from fluxfill_nb.widgets.studio.follower import Follower
+from fluxfill_nb.widgets.follower import Follower
 from fluxfill_nb.widgets.studio.strip import CARDS
 from tests.widgets import find, marked, until, widgets
 
@@ -610,9 +610,29 @@ def test_a_follower_goes_on_when_showing_fails(caplog):
     follower = Follower(show)
     follower.stir()
     until(lambda: follower._thread is None)
+    tried = len(shown)
+    assert 1 < tried < 10, "it is tried again, and not for ever"
     follower.stir()
-    until(lambda: len(shown) == 2 and follower._thread is None)
+    until(lambda: len(shown) == 2 * tried and follower._thread is None)
     assert "not now" in caplog.text
+
+
+def test_a_card_that_could_not_be_drawn_once_is_drawn_the_next_time(make, monkeypatch):
+    studio = make()
+    strip = studio._frame.strip
+    refresh, failed = strip.refresh, []
+
+    def refresh_at_last(fill):
+        if fill.stage == "done" and not failed:
+            failed.append(fill)
+            raise RuntimeError("not now")
+        refresh(fill)
+
+    monkeypatch.setattr(strip, "refresh", refresh_at_last)
+    for run in studio.fill(seeds=2):
+        run.wait()
+    until(lambda: failed and not studio.running)
+    until(lambda: all("ffnb-is-done" in card.widget._dom_classes for card in strip._cards))
 
 
 def png(image: Image.Image) -> bytes:

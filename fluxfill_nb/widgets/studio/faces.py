@@ -109,7 +109,8 @@ def _fault(fill: Fill) -> str:
 
 def _preview(fill: Fill) -> str:
     """What the service shows of the picture so far."""
-    seen = fill.run.seen(0) if fill.run is not None else None
+    run = fill.run  # it may end meanwhile
+    seen = run.seen(0) if run is not None else None
     if seen is None or seen.preview is None:
         return ""
     image = seen.preview.convert("RGB")

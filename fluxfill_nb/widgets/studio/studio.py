@@ -32,7 +32,7 @@ from ..parts import Whole
 from ..signed import signed
 from . import words
 from .fills import Fill
-from .follower import Follower
+from ..follower import Follower
 from .frame import Frame
 
 logger = logging.getLogger("fluxfill_nb.widgets")
@@ -201,7 +201,7 @@ class Studio(Whole):
         for fill in fills:
             self._frame.strip.add(fill)
         runs = [self._followed(fill) for fill in fills]
-        self.running = sum(fill.stage == "pending" for fill in self.fills)
+        self._count()
         return runs
 
     def stop(self) -> None:
@@ -360,13 +360,22 @@ class Studio(Whole):
             under_way = [fill for fill in fills if fill.stage == "pending"]
             self._stale = set()
         # What has just come is shown first, and of that what is to be seen large.
-        for fill in sorted(fills, key=lambda fill: fill not in stale):
-            if fill in stale or fill in under_way:
-                self._frame.strip.refresh(fill)
-        self.running = len(under_way)
+        try:
+            for fill in sorted(fills, key=lambda fill: fill not in stale):
+                if fill in stale or fill in under_way:
+                    self._frame.strip.refresh(fill)
+        except Exception:
+            with self._lock:
+                self._stale |= stale  # for the next time
+            raise
+        self._count()
         self._frame.show_progress(*words.progress([fill.face() for fill in under_way]))
         self._show_first()
         return bool(under_way)
+
+    def _count(self) -> None:
+        with self._lock:  # the later count is to be what stays
+            self.running = sum(fill.stage == "pending" for fill in self._fills)
 
     def _show_first(self) -> None:
         """Show what was asked for last, unless somebody has gone on meanwhile."""

@@ -26,7 +26,7 @@ from ..controls import marked
 from ..faults import told
 from ..parts import Whole
 from ..signed import signed
-from ..studio.follower import Follower
+from ..follower import Follower
 from . import code
 from .course import Course
 from .forecast import Forecast, looked_up

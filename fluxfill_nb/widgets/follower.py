@@ -13,6 +13,9 @@ INTERVAL = 0.25
 # What runs on unheard, such as the seconds, is brought up to date so often, s.
 _TICK = 1.0
 
+# How often in a row an update may fail before nothing more is tried.
+_FAULTS = 3
+
 _log = logging.getLogger("fluxfill_nb.widgets")
 
 
@@ -24,7 +27,8 @@ class Follower:
     Parameters
     ----------
     show
-        Brings the view up to date; returns whether there is more to come.
+        Brings the view up to date; returns whether there is more to come. If it fails, it is
+        called again a little later.
     """
 
     def __init__(self, show: Callable[[], bool]) -> None:
@@ -39,19 +43,22 @@ class Follower:
             self._stirred.set()
             if self._thread is None:
                 self._thread = threading.Thread(
-                    target=self._work, name="fluxfill-studio", daemon=True
+                    target=self._work, name="fluxfill-follower", daemon=True
                 )
                 self._thread.start()
 
     def _work(self) -> None:
+        faults = 0
         while True:
             self._stirred.clear()
             began = time.monotonic()
-            more = False
             try:
                 more = self._show()
+                faults = 0
             except Exception:
-                _log.exception("The Studio cannot be brought up to date")
+                _log.exception("What is shown cannot be brought up to date")
+                faults += 1
+                more = faults < _FAULTS
             with self._lock:
                 if not more and not self._stirred.is_set():
                     self._thread = None
