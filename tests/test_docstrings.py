@@ -38,7 +38,7 @@ OF_THE_CLIENT = {"begin", "under_way", "seen_of", "sending", "settled", "halt", 
 # Where an example says no more than the summary does.
 NEED_NO_EXAMPLE = (
     "fluxfill_nb.engines.Cancelled", "fluxfill_nb.engines.Progress", "fluxfill_nb.errors.",
-    "fluxfill_nb.grid.plot", "fluxfill_nb.result.", "fluxfill_nb.sweep.Point",
+    "fluxfill_nb.result.", "fluxfill_nb.sweep.Point",
 )  # fmt: skip
 DESCRIBED = (property, cached_property, classmethod, staticmethod)
 

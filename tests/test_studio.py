@@ -25,8 +25,8 @@ import fluxfill_nb as ff
 from fluxfill_nb import errors
 from fluxfill_nb.options import FillOptions
 from fluxfill_nb.store import RunStore
-from fluxfill_nb.widgets.studio import Studio
 from fluxfill_nb.widgets.follower import Follower
+from fluxfill_nb.widgets.studio import Studio
 from fluxfill_nb.widgets.studio.strip import CARDS
 from tests.widgets import find, marked, until, widgets
 

@@ -1,6 +1,6 @@
 """Results of a sweep as figures: the only place that knows matplotlib."""
 
 from .grid import Grid as Grid
-from .plot import plot as plot
+from .plotting import plot as plot
 
 __all__ = ["Grid", "plot"]

@@ -26,13 +26,13 @@ from ...painting import Painting
 from ...request import FillRequest
 from ...result import FillResult
 from ..faults import told
+from ..follower import Follower
 from ..painter import MaskPainter
 from ..panel import ParameterPanel
 from ..parts import Whole
 from ..signed import signed
 from . import words
 from .fills import Fill
-from ..follower import Follower
 from .frame import Frame
 
 logger = logging.getLogger("fluxfill_nb.widgets")

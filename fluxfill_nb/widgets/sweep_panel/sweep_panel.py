@@ -24,9 +24,9 @@ from ...sweep import axes as axis
 from ...wording import quoted
 from ..controls import marked
 from ..faults import told
+from ..follower import Follower
 from ..parts import Whole
 from ..signed import signed
-from ..follower import Follower
 from . import code
 from .course import Course
 from .forecast import Forecast, looked_up

@@ -56,6 +56,17 @@ def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> F
     ------
     fluxfill_nb.errors.InvalidOption
         There is no such axis or metric.
+
+    Examples
+    --------
+    >>> import fluxfill_nb as ff
+    >>> from PIL import Image
+    >>> image = Image.linear_gradient("L").resize((64, 64))
+    >>> request = ff.FillRequest(image, ff.Mask.from_box(image.size, (20, 20, 44, 44)))
+    >>> with ff.connect("local", store=None) as client:
+    ...     runs = client.sweep(ff.Sweep(request, steps=[15, 30], seed=range(2)))
+    >>> len(plot(runs, "seam", x="steps").axes)
+    1
     """
     (what,) = named_metrics([metric])
     for name, role in ((x, "x"), (hue, "hue")):
