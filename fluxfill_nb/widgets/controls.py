@@ -248,9 +248,15 @@ def share(value: int) -> float:
 def hear_while_busy(button: Button) -> None:
     """Let a click be heard while a cell blocks, where the page sends it beside the cells.
 
-    Some kernels bring it to where the button was made instead: into the queue behind that cell.
+    Some kernels bring it to where the button was last changed instead: if by a cell, into the queue
+    behind the cells.
     """
-    getattr(button.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+    def forget(_: object = None) -> None:
+        getattr(button.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+    forget()
+    button.observe(forget)  # called when the change has been sent
 
 
 def _say_state(button: ToggleButton, tooltip: str, on: bool) -> None:
