@@ -166,7 +166,8 @@ def test_the_stop_button_gives_control_back_and_loses_nothing(unused, hosted, ce
     stopped, ended, error = notebook.stop(
         code, lambda: sent == (hosted.submits if slow == "answers" else hosted.answered)
     )
-    assert ended - max(stopped, hosted.last_answer) < 1.0 * slowness()
+    # Some 0.5 s where nothing else runs; other tests do.
+    assert ended - max(stopped, hosted.last_answer) < 2.5 * slowness()
     assert error in ("KeyboardInterrupt", "CancelledError")
 
     assert hosted.submits == hosted.answered == sent

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -70,11 +71,23 @@ def test_make_lab_fills_the_sample_and_serves_the_notebook(tmp_path):
         with Image.open(re.search(r"Before \| mask \| after: (.+)", said)[1]) as picture:
             assert picture.width > 3 * picture.height
         assert "01_first_fill.ipynb?token=" in address
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            assert answer.status == 200
+        assert _status(address) == 200
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _status(address: str) -> int:
+    """The answer's, once the server listens: it prints its address a little before."""
+    give_up = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return answer.status
+        except urllib.error.URLError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
 
 
 def _printed_address(log: Path, process: subprocess.Popen) -> str:
