@@ -24,7 +24,7 @@ HOME = ROOT / "build" / "ranges"
 PYTHONS = ("3.11", "3.12", "3.13")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
 # What the tests read beside the package. What they fetch from PyPI and npm is fetched once.
-BESIDE = ("tests", "notebooks", "scripts", "conftest.py", "pyproject.toml", ".cache")
+BESIDE = ("tests", "benchmarks", "notebooks", "scripts", "conftest.py", "pyproject.toml", ".cache")
 UV = (sys.executable, "-m", "uv", "--quiet", "--no-progress")
 
 

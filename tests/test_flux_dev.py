@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import importlib.util
 import itertools
 import pickle
 import subprocess
@@ -317,8 +316,8 @@ def test_it_says_what_it_is(tiny, tmp_path):
 # ----------------------------------------------------------------------------- what goes wrong
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so(folder):
+def test_without_a_gpu_it_says_so(folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InvalidOption, match=r"device is 'cuda': PyTorch .* no such GPU"):
         engines.FluxDev(folder).load()
 
@@ -402,9 +401,9 @@ def test_the_first_block_decides_for_each_fill_alone(tmp_path):
     assert apart(singly[0], filled(exact, seed=0, steps=30)) > 0  # some steps were left out
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("torchao"), reason="torchao is not installed")
 @pytest.mark.filterwarnings("ignore")
 def test_eight_bits_change_little(tiny):
+    pytest.importorskip("torchao", reason="make test-flux installs torchao")
     engine = tiny(dtype="bfloat16", quantize="int8")
     picture = filled(engine)
     assert apart(picture, filled(engine)) == 0

@@ -20,8 +20,6 @@ from fluxfill_nb.engines.flux_dev.scene import Scene
 from fluxfill_nb.errors import InvalidOption
 from fluxfill_nb.options import FillOptions
 
-HAS_TORCH = importlib.util.find_spec("torch") is not None
-
 # ---------------------------------------------------------------------------------------- weights
 
 SHARDS = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
@@ -90,8 +88,10 @@ def test_missing_folders_are_named(folder):
         engines.FluxDev(folder)
 
 
-@pytest.mark.skipif(HAS_TORCH, reason="torch is installed")
-def test_without_the_libraries_it_says_what_to_install(folder):
+def test_without_the_libraries_it_says_what_to_install(folder, monkeypatch):
+    found = importlib.util.find_spec
+    hidden = {"torch", "diffusers"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n in hidden else found(n))
     with pytest.raises(ImportError, match=r'torch.*pip install "fluxfill-nb\[flux\]"'):
         engines.FluxDev(folder)
 

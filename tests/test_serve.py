@@ -351,7 +351,6 @@ def test_wrong_options_are_one_clear_line(arguments, says, capsys):
 SOAK = Path(__file__).parent.parent / "benchmarks" / "soak.py"
 
 
-@pytest.mark.skipif(not SOAK.exists(), reason="comes without the benchmarks")
 def test_nothing_is_lost_between_several_programs():
     """The benchmark in small; how long it takes says nothing here."""
     done = subprocess.run(
