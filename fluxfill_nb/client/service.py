@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
+import os
 from collections.abc import AsyncIterator, Callable
-from functools import cache
 
 import anyio
 import httpx
@@ -16,6 +15,7 @@ from ..images import open_image
 from ..request import FILL_PATH, FillRequest
 from ..result import FillTask
 from . import retries, wire
+from .connections import Connections
 from .keys import may_see
 
 MAX_DOWNLOAD = 100_000_000
@@ -23,9 +23,6 @@ MAX_DOWNLOAD = 100_000_000
 
 _RESULT_PATH = "/v1/get_result"
 _KEY_HEADER = "x-key"
-# Few idle ones: for each request, httpx looks whether each of them is still open.
-_LIMITS = httpx.Limits(max_keepalive_connections=8)
-_TIMEOUTS = httpx.Timeout(60.0, connect=10.0, pool=None)
 # The longest that one answer may take, s, however slowly it trickles in: it is asked for anew.
 _POLL, _DOWNLOAD = 15.0, 60.0
 # After a submission, other hosts may not know the task yet.
@@ -37,12 +34,6 @@ _BEFORE_ANY_BYTE = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
     httpx.ProxyError,
 )  # fmt: skip
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """What all clients trust; read once."""
-    return httpx.create_ssl_context()
 
 
 class SampleExpired(Exception):
@@ -69,14 +60,9 @@ class Service:
         self._fill_url = base.join(FILL_PATH)
         self._result_url = str(base.join(_RESULT_PATH))
         self._key = key
-        # Redirects are not followed: httpx would carry the key along to another host.
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            timeout=_TIMEOUTS,
-            limits=_LIMITS,
-            verify=_tls(),
-            follow_redirects=False,
-        )
+        self._connections = Connections(transport)
+        # The fills of a sweep begin together, and their picture is encoded once.
+        self._encoding = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     async def submit(self, request: FillRequest, *, within: float) -> FillTask:
         """Send a request, once.
@@ -91,26 +77,24 @@ class Service:
             The service did not take it.
         """
         # Encoding megapixels would hold up the loop.
-        parts = request.body() if request.is_encoded else await to_thread.run_sync(request.body)
+        if not request.is_encoded:
+            await to_thread.run_sync(request.body, limiter=self._encoding)
+        parts = request.body()
         sent = False
 
         def on_last() -> None:
             nonlocal sent
             sent = True
 
-        outgoing = self._http.build_request(
-            "POST",
-            self._fill_url,
-            content=_streamed(parts, on_last),
-            headers={
-                **self._headers(self.base),
-                "content-type": "application/json",
-                "content-length": str(sum(map(len, parts))),
-            },
-        )
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(sum(map(len, parts))),
+        }
         try:
             with anyio.fail_after(within):
-                response = await self._read(outgoing, follow=False)
+                response = await self._answer(
+                    "POST", self._fill_url, headers=headers, body=_streamed(parts, on_last)
+                )
         # Whatever it is, as custom ways to a service may raise anything.
         except Exception as error:
             if not sent or isinstance(error, _BEFORE_ANY_BYTE):
@@ -122,9 +106,6 @@ class Service:
                 f"The answer of {self.base.host} was lost: {_kind(error)}. The fill may have been "
                 "taken and charged, so it was not sent again; credits() tells what is left."
             ) from error
-        finally:
-            # What is kept of it, in answers and errors, must not hold the key.
-            outgoing.headers.pop(_KEY_HEADER, None)
         return wire.task_of(response, request, self._result_url)
 
     async def poll(self, task: FillTask, *, age: float, within: float) -> wire.Poll:
@@ -180,7 +161,7 @@ class Service:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.close()
 
     async def _get(
         self, task: FillTask | None, address: str, *, seconds: float, keyed: bool = True
@@ -194,52 +175,56 @@ class Service:
         url = wire.address_of(address)
         if url is None:
             raise errors.ConnectionFailed(f"The service gave no valid address.{goes_on}", task=task)
-        outgoing = self._http.build_request("GET", url, headers=self._headers(url) if keyed else {})
         try:
             with anyio.fail_after(seconds):
-                return await self._read(outgoing, follow=not keyed)
+                return await self._answer("GET", url, keyed=keyed)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
             raise errors.ConnectionFailed(
                 f"No answer from {url.host}: {_kind(error)}.{goes_on}", task=task
             ) from error
-        finally:
-            outgoing.headers.pop(_KEY_HEADER, None)
 
-    async def _read(self, outgoing: httpx.Request, *, follow: bool) -> httpx.Response:
-        response = await self._http.send(outgoing, stream=True, follow_redirects=follow)
-        try:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > MAX_DOWNLOAD:
-                    raise errors.UnexpectedAnswer(
-                        f"{outgoing.url.host} answers with more than {MAX_DOWNLOAD / 1e6:g} MB, "
-                        "which is no picture that was asked for.",
-                        response=response,
-                    )
-        finally:
-            await response.aclose()
+    async def _answer(
+        self,
+        method: str,
+        url: httpx.URL,
+        *,
+        headers: dict[str, str] | None = None,
+        body: AsyncIterator[bytes] | None = None,
+        keyed: bool = True,
+    ) -> httpx.Response:
+        """Send a request once and read its answer whole; redirected only if it has no key."""
+        async with self._connections.one() as http:
+            outgoing = http.build_request(method, url, headers=headers, content=body)
+            try:
+                if keyed and may_see(url, self.base):
+                    outgoing.headers.update(self._key_header())
+                response = await http.send(outgoing, stream=True, follow_redirects=not keyed)
+                content = await _whole(response)
+            finally:
+                # What is kept of it, in answers and errors, must not hold the key.
+                outgoing.headers.pop(_KEY_HEADER, None)
         # As httpx has decoded it: the same answer, with its content at hand.
-        headers = [
+        said = [
             (name.encode(), self._without_key(value.encode()))
             for name, value in response.headers.items()
             if name not in ("content-encoding", "content-length", "transfer-encoding")
         ]
         return httpx.Response(
             response.status_code,
-            headers=headers,
-            content=bytes(content) if response.is_success else self._without_key(bytes(content)),
+            headers=said,
+            content=content if response.is_success else self._without_key(content),
             request=response.request,
         )
+
+    def _key_header(self) -> dict[str, str]:
+        # Not a local name of who sends it: some tracebacks show those.
+        key = self._key.get_secret_value()
+        return {_KEY_HEADER: key} if key else {}
 
     def _without_key(self, said: bytes) -> bytes:
         """Leave out the key, which some services repeat when they refuse it."""
         key = self._key.get_secret_value().encode()
         return said.replace(key, b"[key]") if len(key) >= _UNMISTAKABLE else said
-
-    def _headers(self, url: httpx.URL) -> dict[str, str]:
-        key = self._key.get_secret_value()
-        return {_KEY_HEADER: key} if key and may_see(url, self.base) else {}
 
 
 async def _streamed(parts: tuple[bytes, ...], on_last: Callable[[], None]) -> AsyncIterator[bytes]:
@@ -247,6 +232,23 @@ async def _streamed(parts: tuple[bytes, ...], on_last: Callable[[], None]) -> As
         if part is parts[-1]:
             on_last()  # what was not sent to its end cannot have been taken
         yield part
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """Read what comes, up to a limit, and close."""
+    content = bytearray()
+    try:
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_DOWNLOAD:
+                raise errors.UnexpectedAnswer(
+                    f"{response.request.url.host} answers with more than {MAX_DOWNLOAD / 1e6:g} "
+                    "MB, which is no picture that was asked for.",
+                    response=response,
+                )
+    finally:
+        await response.aclose()
+    return bytes(content)
 
 
 async def _check(response: httpx.Response, task: FillTask) -> None:
