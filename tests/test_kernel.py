@@ -69,7 +69,7 @@ def test_the_stop_button_gives_control_back_and_loses_nothing(manager, kernel, c
     stopped = time.monotonic()
     manager.interrupt_kernel()
     reply = kernel.get_shell_msg(timeout=20)["content"]
-    assert time.monotonic() - stopped < 1
+    assert time.monotonic() - stopped < 5
     assert reply["status"] == "error"
     assert reply["ename"] in ("KeyboardInterrupt", "CancelledError")
     assert run(kernel, f"print(len({name}.unfinished))") == "1"
