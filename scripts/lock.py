@@ -29,8 +29,10 @@ def main() -> None:
         ],
         cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
     ).stdout  # fmt: skip
-    LOCK.write_text(HEADER + resolved)
     pins = sum("==" in line for line in resolved.splitlines())
+    if not pins:
+        sys.exit(f"uv names no packages, so the lock stays as it was:\n{resolved}")
+    LOCK.write_text(HEADER + resolved)
     print(f"{LOCK.relative_to(ROOT)}: {pins} packages for Python {version}")
 
 
