@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -67,6 +69,16 @@ def test_nothing_is_left(make: Any) -> None:
     widget.close()
     left = [_instances[model] for model in set(_instances) - before]
     assert not left, left
+
+
+@pytest.mark.parametrize("make", [painter, panel, compare, empty_studio, studio])
+def test_what_is_closed_is_let_go_of(make: Any) -> None:
+    """With its pictures; nothing that lives on, such as the client's thread, holds it."""
+    widget = make()
+    seen = weakref.ref(widget)
+    widget.close()
+    del widget
+    until(lambda: gc.collect() >= 0 and seen() is None)
 
 
 def test_a_studio_goes_on_after_a_viewer_is_closed() -> None:

@@ -197,7 +197,7 @@ def test_while_it_stops_the_button_says_so(started, open_page):
     until(lambda: "2 under way" in view._head.value)
     said = []
     view._stop.observe(lambda change: said.append(change["new"]), "description")
-    run._stop = lambda: None  # the run is asked, but takes its time
+    run._tally._stop = lambda: None  # the run is asked, but takes its time
     view._stop.click()
     until(lambda: said == ["Stopping …"])
     assert page.models[view._stop.model_id]["disabled"]
@@ -353,7 +353,7 @@ def test_closing_leaves_nothing_behind(started):
     view.close()
     assert set(_instances) == before
     assert not view._thread.is_alive()
-    assert not run._watchers
+    assert not run._tally._watchers
     engine.go_on.set()
     run.wait()
 
@@ -519,3 +519,12 @@ def test_no_comm_stays_open_and_no_megabytes(notebook):
     assert outputs(notebook, "left")[1] == "0"
     states = notebook.metadata.get("widgets", {}).values()
     assert sum(len(str(state)) for state in states) < 200_000
+
+
+def test_the_last_words_name_a_task_by_the_first_of_its_id(started):
+    run, view = started(seed=[FAILS, 1])
+    run.wait()
+    ended(view)
+    task = run.outcome(0).task
+    assert f"Task {task.id[:8]} failed" in view._head.value
+    assert task.id not in view._head.value + "".join(cells(view))

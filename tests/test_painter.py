@@ -31,8 +31,8 @@ from fluxfill_nb.painting import Load, Painting
 from fluxfill_nb.widgets.painter import MaskPainter
 from fluxfill_nb.widgets.painter.cursor import LARGEST, pointer_css
 from fluxfill_nb.widgets.painter.pictures import Pyramid, render_mask, render_outline
-from fluxfill_nb.widgets.painter.throttle import Throttle
 from fluxfill_nb.widgets.painter.viewport import Viewport
+from fluxfill_nb.widgets.throttle import Throttle
 from tests.front_end import Page, Pointer, kernel
 
 PHOTO = data.astronaut()[:400, :500]
@@ -1115,3 +1115,25 @@ def test_a_painter_of_a_painting_takes_its_history():
     painting = Painting(PHOTO)
     painting.rectangle((0, 0, 10, 10))
     assert MaskPainter(painting).can_undo
+
+
+def test_zoom_is_assigned(painter, page):
+    painter.zoom = 2.5
+    assert painter._scene.viewport.scale == painter.zoom == 2.5
+    painter.zoom = 1000
+    assert painter.zoom == painter._scene.viewport.scale == 32
+    painter.fit()
+    assert painter.zoom == painter._scene.viewport.scale < 2.5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"image": "nowhere.png"}, {"mask": ff.Mask.full((3, 3))}, {"width": 3}],
+    ids=["image", "mask", "width"],
+)
+def test_what_cannot_be_made_leaves_nothing_on_the_page(given):
+    MaskPainter(PHOTO).close()  # what is shared is there from now on
+    before = set(_instances)
+    with pytest.raises(ValueError):  # noqa: PT011
+        MaskPainter(**{"image": PHOTO} | given)
+    assert set(_instances) == before

@@ -705,3 +705,17 @@ def test_what_is_no_options_is_refused(panel):
     with pytest.raises(TraitError, match="FillOptions"):
         panel.options = {"steps": 20}
     assert panel.options == FillOptions()
+
+
+def test_where_widgets_do_not_run_the_settings_are_a_table(panel):
+    panel.update(prompt="a vase <b>", guidance=30, webhook_secret=SecretStr(SECRET))
+    shown = panel._repr_mimebundle_()["text/html"]
+    for text in ("a vase &lt;b&gt;", ">30<", ">50<", "new for each fill", ">set<", "Free: local"):
+        assert text in shown
+    assert SECRET not in shown
+    assert "Webhook URL" not in shown
+
+
+def test_what_are_no_options_is_refused_at_once():
+    with pytest.raises(InvalidOption, match="options is a dict: give FillOptions"):
+        ParameterPanel({"webhook_secret": SECRET})

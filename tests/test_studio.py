@@ -182,11 +182,14 @@ def test_an_odd_number_of_seeds_is_refused(studio, seeds):
 def test_a_click_reacts_at_once_also_on_a_large_picture(make):
     studio = make(image=Image.linear_gradient("L").resize((3000, 2000)))
     studio.painter.rectangle((100, 100, 1500, 1500))
-    began = time.perf_counter()
+    began = time.thread_time()
     launch(studio, "Fill ×4 seeds").click()
     assert len(cards(studio)) == 4
-    assert time.perf_counter() - began < 0.2
+    clicked = time.thread_time()
     studio.stop()
+    # What is sent is encoded elsewhere.
+    ff.FillRequest(studio.image, studio.painter.mask).body()
+    assert clicked - began < (time.thread_time() - clicked) / 2
 
 
 # --------------------------------------------------------------------------------- before there is
@@ -656,3 +659,61 @@ def yellow(shown: str) -> bool:
 def state(studio: Studio) -> str:
     """What a notebook saves of it, if it saves widgets."""
     return json.dumps(dependency_state([studio]), default=str)
+
+
+@pytest.mark.parametrize(
+    "given", [{"image": "nowhere.png"}, {"mask": ff.Mask.full((3, 3))}, {"options": 3}]
+)
+def test_what_cannot_be_made_leaves_nothing_on_the_page(make, picture, given):
+    make().close()  # what is shared is there from now on
+    before = set(_instances)
+    with pytest.raises(errors.InvalidInput):
+        Studio(**{"image": picture, "client": ff.connect("local", store=None)} | given)
+    assert set(_instances) == before
+
+
+def test_a_closed_studio_fills_and_shows_nothing(make):
+    studio = make(instant)
+    studio.close()
+    before = set(_instances)
+    (run,) = studio.fill()
+    result = run.wait()
+    settled(studio)
+    assert studio.results == [result]
+    assert set(_instances) == before
+
+
+def test_again_pressed_twice_asks_once(make):
+    asked = []
+
+    def at_second_asking(image, mask, options, progress):
+        asked.append(options.seed)
+        if len(asked) == 1:
+            raise RuntimeError("out of paint")
+        return image
+
+    studio = make(at_second_asking)
+    studio.fill()
+    settled(studio)
+    again = find(cards(studio)[0], "Again", Button)
+    again.click()
+    again.click()
+    settled(studio)
+    studio.again(studio.fills[0])
+    settled(studio)
+    assert len(asked) == 2
+    assert len(studio.results) == 1
+    assert not studio.error
+
+
+def test_a_card_names_a_task_by_the_first_of_its_id(make):
+    def broken(image, mask, options, progress):
+        raise RuntimeError("out of paint")
+
+    studio = make(broken)
+    studio.fill()
+    settled(studio)
+    task = studio.fills[0].error.task
+    shown = face(cards(studio)[0]).partition("<details")[0]
+    assert task.id[:8] in shown
+    assert task.id not in shown

@@ -21,6 +21,7 @@ import fluxfill_nb as ff
 from fluxfill_nb import SweepPanel, errors
 from fluxfill_nb.options import FillFields
 from fluxfill_nb.widgets.live import LiveView
+from tests.widgets import until, widgets
 
 PRICE = 0.05
 
@@ -89,13 +90,6 @@ def make(picture, mask, tmp_path, gates) -> Iterator[Callable[..., SweepPanel]]:
         panel.close()
 
 
-def until(holds: Callable[[], Any], patience: float = 60) -> None:
-    give_up = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < give_up, "It does not come to that."
-        time.sleep(0.01)
-
-
 def settled(panel: SweepPanel, state: str = "done") -> None:
     """Wait until the run has ended so, and all of it is shown."""
     until(lambda: panel.state == state and panel._follower._thread is None)
@@ -105,12 +99,6 @@ def looked(panel: SweepPanel) -> Any:
     """What is foretold once the store has been looked at."""
     until(lambda: panel.forecast.there is not None)
     return panel.forecast
-
-
-def widgets(widget: Widget) -> Iterator[Widget]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from widgets(child)
 
 
 def seen(widget: Widget) -> Iterator[Widget]:
@@ -702,3 +690,34 @@ def test_closing_leaves_nothing_behind(make):
 def test_repr_says_what_it_is(make):
     assert repr(make()) == "<SweepPanel 1 fill, ready>"
     assert repr(make(guidance=[10, 30], seed=range(3))) == "<SweepPanel 2 guidance x 3 seed, ready>"
+
+
+def test_a_run_of_a_closed_panel_shows_nothing(make):
+    panel = make(seed=range(2))
+    panel.close()
+    before = set(_instances)
+    assert len(panel.run().wait().results) == 2
+    until(lambda: panel._follower._thread is None)
+    assert set(_instances) == before
+
+
+def test_without_widgets_the_sweep_is_shown_and_then_its_pictures(make):
+    panel = make(guidance=[10, 30], seed=range(2))
+    assert "10, 30" in panel._repr_mimebundle_()["text/html"]
+    panel.run()
+    settled(panel)
+    bundle = panel._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "image/jpeg" in bundle
+    panel.enter("steps", "99")
+    assert "text/html" not in panel._repr_mimebundle_()
+
+
+def test_what_failed_is_named_by_the_first_of_the_tasks_id(make, gates):
+    panel = make(gates(1000, fails=(1,)), seed=range(2))
+    panel.run()
+    settled(panel)
+    (error,) = panel.result.errors.values()
+    assert f"Task {error.task.id[:8]} failed" in said(panel)
+    shown = "".join(each.value for each in widgets(panel) if isinstance(each, HTML))
+    assert error.task.id not in shown

@@ -22,8 +22,8 @@ from ipywidgets import HTML, Box, Widget
 
 from ..mask import Size
 from .painter.pictures import Patch
-from .painter.throttle import Throttle
 from .parts import close
+from .throttle import Throttle
 
 LOCK = threading.RLock()
 """Held by whoever draws or is called by a page: ipycanvas has one state for the whole kernel, and

@@ -10,8 +10,8 @@ from collections.abc import Callable
 INTERVAL = 0.25
 """Least time between two updates, s."""
 
-# What runs on unheard, such as the seconds, is brought up to date so often, s.
-_TICK = 1.0
+TICK = 1.0
+"""What runs on unheard, such as the seconds, is brought up to date so often, s."""
 
 # How often in a row an update may fail before nothing more is tried.
 _FAULTS = 3
@@ -64,4 +64,4 @@ class Follower:
                     self._thread = None
                     return
             time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
-            self._stirred.wait(_TICK)
+            self._stirred.wait(TICK)

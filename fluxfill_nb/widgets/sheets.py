@@ -11,7 +11,7 @@ from ipywidgets import HTML, Widget
 
 from . import icons
 
-_SHARED = "shared"
+_SHARED = "style"
 _MADE: dict[str, HTML] = {}
 
 
@@ -21,7 +21,8 @@ def sheets(*kinds: str) -> list[HTML]:
     Parameters
     ----------
     *kinds
-        Folders beside this file, each with a ``style.css``. The shared sheet comes before them.
+        Sheets beside this file, or folders there, each with a ``style.css``. The sheet that all
+        widgets share comes before them.
     """
     return [_sheet(kind) for kind in (_SHARED, *kinds)]
 
@@ -56,8 +57,10 @@ def _script() -> str:
 @cache
 def _rules(kind: str) -> str:
     folder = resources.files(__package__)
-    rules = (folder if kind == _SHARED else folder / kind).joinpath("style.css").read_text("utf-8")
+    file = folder / kind / "style.css" if (folder / kind).is_dir() else folder / f"{kind}.css"
+    rules = file.read_text("utf-8")
     # It may be saved with the notebook: without comments, and blanks that mean nothing.
     rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    rules = re.sub(r"\s*([{};,])\s*|(?<=\w): ", lambda found: found[1] or ":", rules).strip()
+    rules = re.sub(r"\s*([{};,>])\s*|(?<=\w): ", lambda found: found[1] or ":", rules).strip()
+    rules = rules.replace(";}", "}")
     return f"{rules}\n{icons.css()}" if kind == _SHARED else rules

@@ -135,6 +135,45 @@ def test_failed_and_missing_cells_say_why(report):
     expect(report.get_by_role("dialog")).to_contain_text("moderated: Refused: <b>bold</b>")
 
 
+def test_what_failed_says_why_in_a_small_cell_too(report):
+    report.get_by_label("Size").fill("80")
+    moderated = report.locator(".cell.bad")
+    word, reason = (moderated.locator(part).bounding_box() for part in ("strong", "small"))
+    assert word["y"] + word["height"] <= reason["y"]
+    moderated.hover()
+    expect(report.get_by_role("tooltip")).to_contain_text("moderatedRefused: <b>bold</b>")
+
+
+def test_headings_stay_in_sight(report):
+    report.set_viewport_size({"width": 700, "height": 500})
+    report.get_by_label("Size").fill("400")
+    last = cell(report, "colour = red, guidance = 60, seed = 3")
+    cell(report, "colour = red, guidance = 10, seed = 0").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
+        report.keyboard.press(key)
+    expect(last).to_be_focused()
+    tools = report.get_by_role("toolbar")
+    for heading in (
+        report.locator("#grid thead th", has_text="seed = 3"),
+        report.locator("#grid tbody th", has_text="guidance = 60"),
+        tools.get_by_label("Rows", exact=True),
+    ):
+        expect(heading).to_be_in_viewport(ratio=0.9)
+    above = report.locator("#grid thead th").first.bounding_box()["y"]
+    bar = tools.bounding_box()
+    assert bar["y"] == 0
+    assert above >= bar["height"] - 1
+
+
+def test_many_columns_are_seen_at_once(page, tmp_path):
+    request = ff.FillRequest(PICTURE, MASK, "a vase")
+    sweep = Sweep(request, seed=range(8))
+    runs = SweepResult(sweep, [filled(point.request, point.index) for point in sweep])
+    page.set_viewport_size({"width": 1300, "height": 800})
+    page.goto(runs.report(tmp_path / "wide.html").as_uri())
+    expect(cell(page, "seed = 7")).to_be_in_viewport(ratio=1)
+
+
 def test_hovering_and_focus_show_the_settings(report):
     tip = report.get_by_role("tooltip")
     expect(tip).to_be_hidden()
@@ -188,6 +227,7 @@ def test_two_cells_are_compared(report):
     dialog = report.get_by_role("dialog")
     expect(dialog.locator("canvas")).to_have_count(2)
     expect(dialog.locator(".differs")).to_contain_text(["10 | 30"])
+    expect(dialog.locator("h2")).to_have_text("guidance = 10 | guidance = 30")
     first, second = (part.bounding_box() for part in dialog.locator("canvas").all())
     assert first["x"] + first["width"] < second["x"]
     report.keyboard.press("s")

@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ipywidgets import Box
 from PIL import Image
-from traitlets import Bool, Enum, Float, Int, Tuple, Unicode, validate
+from traitlets import Bool, Enum, Float, Int, Tuple, validate
 
 from ...errors import InvalidMask, InvalidOption
 from ...mask import Mask, MaskSource, Size
 from ...showing import fitted
 from ...triptych import triptych
 from ..canvas import LOCK
-from ..faults import told
+from ..faults import Steady
 from ..painter.scene import canvas_size
 from ..painter.viewport import Viewport
 from ..parts import Whole
 from ..signed import signed
+from ..thumbnails import jpeg
 from .bar import frame
 from .compared import Comparable, Compared, difference
 from .hands import Hands
 from .sight import MODES, Sight
 from .view import View
 
-logger = logging.getLogger("fluxfill_nb.widgets")
-
 _ZOOM = 1.5
 # How long pictures flicker until it is asked for again, s.
 _FLICKERS = 30.0
-_STATIC_HEIGHT, _STATIC_QUALITY = 260, 80
+_STATIC_HEIGHT = 260
 
 
 @signed
-class Compare(Whole):
+class Compare(Whole, Steady):
     """Compare pictures: with a divider, side by side, by flickering, or by their difference.
 
     What the page shows is made here, of any part at any scale: it survives a reload, and what a
@@ -112,7 +109,6 @@ class Compare(Whole):
     outlined = Bool(False)
     zoom = Float(1.0)
     scrolling = Bool(False)
-    error = Unicode("")
 
     def __init__(
         self,
@@ -243,9 +239,7 @@ class Compare(Whole):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        buffer = io.BytesIO()
-        self.preview().save(buffer, "JPEG", quality=_STATIC_QUALITY)
-        return bundle | {"image/jpeg": buffer.getvalue()}
+        return bundle | {"image/jpeg": jpeg(self.preview())}
 
     def __repr__(self) -> str:
         width, height = self.size
@@ -299,14 +293,11 @@ class Compare(Whole):
     def _zoomed(self) -> None:
         view = self._sight.viewport
         if self.zoom != view.scale:
-            least, most = view.limits
-            scale = min(max(self.zoom, least), most)
-            # Exactly what was asked for, if it is within the limits.
-            self.see(replace(view.zoomed(scale / view.scale, _middle(view)), scale=scale))
+            self.see(view.at_scale(self.zoom))
 
     def _zoom_by(self, factor: float) -> None:
         view = self._sight.viewport
-        self.see(view.zoomed(factor, _middle(view)))
+        self.see(view.at_scale(view.scale * factor))
 
     def _hear(self, event: str, *told: Any) -> None:
         self._safely(lambda: self._hands.hear(event, *told))
@@ -318,11 +309,3 @@ class Compare(Whole):
                 action()
             except Exception as error:
                 self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        logger.error("%s failed.", self, exc_info=error)
-        self.error = told(error)
-
-
-def _middle(view: Viewport) -> tuple[float, float]:
-    return view.canvas[0] / 2, view.canvas[1] / 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..hands import MODIFIERS, CanvasHands
 from ..painter.gestures import Gestures
-from ..painter.hands import is_somewhere
 from ..painter.outcomes import Outcomes, Point, Seen, Settings
 from .sight import MODES
 
@@ -20,14 +20,13 @@ _GRIP = 16.0
 _STEP, _FAR = 0.02, 0.1
 _PAN = 40.0
 _ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}
-_MODIFIERS = {"Shift", "Control", "Meta", "Alt", "AltGraph", "CapsLock"}
 _AS_MOUSE = {
     "touch_start": "mouse_down", "touch_move": "mouse_move", "touch_end": "mouse_up",
     "touch_cancel": "mouse_out",
 }  # fmt: skip
 
 
-class Hands:
+class Hands(CanvasHands):
     """Hears a page's events, and does with the comparer what they mean.
 
     A drag moves the divider if it begins there, or if there is nothing to move the pictures for:
@@ -44,6 +43,7 @@ class Hands:
     """
 
     def __init__(self, compare: Compare, view: View, fine: float) -> None:
+        super().__init__(compare, view)
         self._compare = compare
         self._view = view
         self._grip = _GRIP * fine
@@ -54,29 +54,16 @@ class Hands:
         self._has_moved = self._is_down = False
         # Where the pointer was told to be last: a finger that is lifted is told to be nowhere.
         self._last: Point = (0.0, 0.0)
-        self._has_keys = False
-
-    def hear(self, event: str, *told: Any) -> None:
-        """Do what an event means; ``told`` is what ipycanvas tells of it."""
-        if event == "client_ready":
-            self._view.replay()
-        elif event == "key_down":
-            self._has_keys = True
-            self._press_key(*told)
-        elif is_somewhere(told):
-            if event == "mouse_wheel":
-                self._do(self._gestures.wheel(*told))
-            elif event.startswith("touch"):
-                self._touch(event, told[0])
-            else:
-                self._mouse(event, told)
-            if event == "mouse_down":
-                self._has_keys = True
-                self._compare.error = ""
-            elif event == "mouse_out":
-                self._release_keys()
 
     # ------------------------------------------------------------------------------ the pointer
+
+    def _move(self, event: str, told: tuple[Any, ...]) -> None:
+        if event == "mouse_wheel":
+            self._do(self._gestures.wheel(*told))
+        elif event.startswith("touch"):
+            self._touch(event, told[0])
+        else:
+            self._mouse(event, (told[0], told[1]))
 
     def _mouse(self, event: str, at: Point) -> None:
         if event == "mouse_down":
@@ -141,7 +128,7 @@ class Hands:
     # ------------------------------------------------------------------------------ keys
 
     def _press_key(self, key: str, shift: bool, ctrl: bool, meta: bool) -> None:
-        if key in _MODIFIERS:
+        if key in MODIFIERS:
             return
         if ctrl or meta or not self._shortcut(key, shift):
             self._release_keys()
@@ -188,8 +175,3 @@ class Hands:
             compare.front = max(dx, 0)
         else:
             compare.see(compare.sight.viewport.moved(-dx * _PAN, -dy * _PAN))
-
-    def _release_keys(self) -> None:
-        if self._has_keys:
-            self._has_keys = False
-            self._view.release_keys()

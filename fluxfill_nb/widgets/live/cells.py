@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import re
 import textwrap
 import time
 from dataclasses import dataclass
-
-from PIL import Image
 
 from ...errors import FluxFillError
 from ...result import FillProgress, FillResult
 from ...showing import Showing, fitted
 from ...sweep import Point, status
 from ...sweep.dimensions import value_text
+from ..faults import told
+from ..thumbnails import data_url, preview_url
 from .watched import Watched
 
 SIDE = 160
@@ -24,7 +22,6 @@ SIDE = 160
 
 # Of the service's previews: size, px, and after how much of the work the next is shown, per cent.
 _PREVIEW_SIDE, _PREVIEW_STEP, _STEP = 112, 20, 5
-_QUALITY, _PREVIEW_QUALITY = 82, 60
 # How much of a reason is read without pointing at it, characters.
 _SHORT = 70
 # How reasons begin, which says nothing that a cell does not show.
@@ -58,7 +55,7 @@ class Faces:
             seconds = outcome.duration
             return Face(state, "" if seconds is None else f"{seconds:.1f} s")
         if state == "failed" and isinstance(outcome, FluxFillError):
-            return Face(state, status(outcome), str(outcome))
+            return Face(state, status(outcome), told(outcome))
         if state == "under way":
             return self._at_work(index)
         if not run.is_done:
@@ -89,7 +86,7 @@ class Faces:
             try:
                 picture = self._thumbnail(index, fitted(size, SIDE))
             except FluxFillError as error:
-                face = Face("failed", "damaged", str(error))
+                face = Face("failed", "damaged", told(error))
                 word = face.word
         elif face.percent is not None:
             picture = self._preview(index)
@@ -114,21 +111,10 @@ class Faces:
         outcome = self._run.outcome(index)
         assert isinstance(outcome, FillResult)
         request = self._run.points[index].request
-        return _data_url(self._showing.picture(outcome, size, request=request), _QUALITY)
+        return data_url(self._showing.picture(outcome, size, request=request))
 
     def _preview(self, index: int) -> str:
-        seen = self._run.seen(index)
-        if seen is None or seen.preview is None:
-            return ""
-        image = seen.preview.convert("RGB")
-        image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
-        return _data_url(image, _PREVIEW_QUALITY)
-
-
-def _data_url(image: Image.Image, quality: int) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        return preview_url(self._run.seen(index), _PREVIEW_SIDE)
 
 
 def _label(point: Point) -> str:

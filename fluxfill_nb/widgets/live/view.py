@@ -10,6 +10,7 @@ from typing import Any
 from ipywidgets import HTML, Button, HBox
 
 from ..controls import hear_while_busy, marked
+from ..follower import INTERVAL, TICK
 from ..icons import PREFIX
 from ..parts import Whole
 from ..sheets import css
@@ -21,12 +22,7 @@ from .words import head, picture
 MOST_CELLS = 400
 """Runs of more fills have no cell for each: the latest few are shown."""
 
-INTERVAL = 0.25
-"""Least time between two updates, s."""
-
 _LATEST = 6
-# What runs on unheard, such as the seconds, is brought up to date so often, s.
-_TICK = 1.0
 # How long pictures may hold up the line, s.
 _PATIENCE = 0.1
 
@@ -145,7 +141,7 @@ class LiveView(Whole):
             if not is_over:
                 time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
                 if not self._changed:
-                    self._stirred.wait(_TICK)
+                    self._stirred.wait(TICK)
         self._unwatch()
 
     def _show_line(self) -> None:

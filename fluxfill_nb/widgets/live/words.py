@@ -10,6 +10,7 @@ from ...errors import FluxFillError
 from ...result import FillResult
 from ...sweep import SweepResult
 from ...wording import span
+from ..faults import told
 from .watched import Watched
 
 
@@ -39,7 +40,7 @@ def last_words(run: Watched) -> str:
     progress = run.progress
     words = []
     if run.halted_by is not None:
-        words.append(str(run.halted_by))
+        words.append(told(run.halted_by))
     if progress.done + progress.failed < progress.total:
         count = f"{progress.done} of {progress.total} are done"
         words.append(f"Stopped: {count}. Run the cell again to go on with what is missing.")
@@ -47,8 +48,8 @@ def last_words(run: Watched) -> str:
     failures = [outcome for outcome in outcomes if isinstance(outcome, FluxFillError)]
     if failures and progress.total > 1:
         words.append(
-            f"{len(failures)} failed, the first because: {failures[0]} Of what the sweep returns, "
-            ".errors has all reasons, and .retry_failed() sends those again."
+            f"{len(failures)} failed, the first because: {told(failures[0])} Of what the sweep "
+            "returns, .errors has all reasons, and .retry_failed() sends those again."
         )
     return " ".join(words)
 
@@ -66,5 +67,5 @@ def picture(run: Watched) -> dict[str, Any]:
                 bundle = {"image/jpeg": jpeg, "text/plain": repr(result)}
         summary += f"\n{bundle['text/plain']}"
     except FluxFillError as error:  # a single fill without a picture
-        summary += f"\n{error}"
+        summary += f"\n{told(error)}"
     return bundle | {"text/plain": summary}

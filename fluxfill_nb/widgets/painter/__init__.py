@@ -7,18 +7,13 @@ needs both, is loaded when it is first used.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from ..lazily import loading
 
 if TYPE_CHECKING:
     from .painter import MaskPainter as MaskPainter
 
 __all__ = ["MaskPainter"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(".painter", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = loading(__name__, ".painter", "MaskPainter")

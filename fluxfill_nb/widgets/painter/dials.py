@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from PIL import ImageColor
-from traitlets import Bool, Enum, Float, HasTraits, Int, Tuple, Unicode, validate
+from traitlets import Bool, Enum, Float, Int, Tuple, Unicode, validate
 
 from ...errors import InvalidOption
 from ...painting.checks import Mode
+from ..faults import Steady
 from .tools import BUILT_IN
 
 SHOWS = ("overlay", "outline", "mask", "picture")
@@ -20,7 +21,7 @@ SIZES = (1.0, 1000.0)
 """Smallest and largest diameter of the brush, px of the picture."""
 
 
-class Dials(HasTraits):
+class Dials(Steady):
     """What a painter is set to, as traits: observe them, or link them with other widgets.
 
     Attributes
@@ -68,7 +69,6 @@ class Dials(HasTraits):
     can_undo = Bool(False)
     can_redo = Bool(False)
     is_open = Bool(False)
-    error = Unicode("")
     hint = Unicode("")
     tools = Tuple(BUILT_IN)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..hands import MODIFIERS, CanvasHands
 from .dials import SIZES
 from .gestures import Gestures
 from .outcomes import Done, Dropped, Ink, Outcomes, Seen, Settings, Shape, Used
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from .scene import Scene
     from .view import View
 
-# Keys that belong to the one pressed with them.
-_MODIFIERS = {"Shift", "Control", "Meta", "Alt", "AltGraph", "CapsLock"}
 # Keys for an outline that waits to be closed.
 _OF_OUTLINES = {"Enter", "Backspace", "Delete"}
 # How many times as large the brush becomes with a key, and by how many px at least.
@@ -23,7 +22,7 @@ _SIZE_STEP, _LEAST_STEP = 1.15, 1.0
 _EVENTS = {"mouse_wheel": "wheel"}
 
 
-class Hands:
+class Hands(CanvasHands):
     """Hears a page's events, and does with the painter what they mean.
 
     Parameters
@@ -35,26 +34,11 @@ class Hands:
     """
 
     def __init__(self, painter: MaskPainter, scene: Scene, view: View) -> None:
+        super().__init__(painter, view)
         self._painter = painter
         self._scene = scene
         self._view = view
         self._gestures = Gestures(lambda: scene.viewport, self._settings)
-        self._has_keys = False
-
-    def hear(self, event: str, *told: Any) -> None:
-        """Do what an event means; ``told`` is what ipycanvas tells of it."""
-        if event == "client_ready":
-            self._view.replay()
-        elif event == "key_down":
-            self._has_keys = True
-            self._press_key(*told)
-        elif is_somewhere(told):
-            if event == "mouse_down":
-                self._has_keys = True
-                self._painter.error = ""
-            self._do(getattr(self._gestures, _EVENTS.get(event, event))(*told))
-            if event == "mouse_out":
-                self._release_keys()
 
     def close(self) -> None:
         """Close the outline that is being made point by point."""
@@ -64,6 +48,9 @@ class Hands:
         """Drop the gesture under way."""
         self._do(self._gestures.cancel())
         self._view.forget()
+
+    def _move(self, event: str, told: tuple[Any, ...]) -> None:
+        self._do(getattr(self._gestures, _EVENTS.get(event, event))(*told))
 
     def _settings(self) -> Settings:
         painter = self._painter
@@ -101,7 +88,7 @@ class Hands:
             key, ctrl, meta = "Backspace", False, False  # undo what is under way
         outcomes = self._gestures.key(key, shift, ctrl, meta)
         self._do(outcomes)
-        if key in _MODIFIERS or (outcomes and key != "Escape"):
+        if key in MODIFIERS or (outcomes and key != "Escape"):
             return
         if was_open and key in _OF_OUTLINES:
             return
@@ -142,15 +129,3 @@ class Hands:
         step = max(_LEAST_STEP, abs(size - painter.brush_size))
         size = round(painter.brush_size + math.copysign(step, factor - 1))
         painter.brush_size = min(max(size, SIZES[0]), SIZES[1])
-
-    def _release_keys(self) -> None:
-        if self._has_keys:
-            self._has_keys = False
-            self._view.release_keys()
-
-
-def is_somewhere(told: Any) -> bool:
-    """Whether all that is told is finite: the coordinates of a canvas without a size are not."""
-    if isinstance(told, (list, tuple)):
-        return all(is_somewhere(part) for part in told)
-    return isinstance(told, (int, float)) and math.isfinite(told)

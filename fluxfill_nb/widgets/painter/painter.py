@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,6 @@ from ...mask import Mask, MaskSource, Size
 from ...painting import Load, Log, Painting, Verbs
 from ...painting.operation import IntBox, Operation
 from ..canvas import LOCK
-from ..faults import told
 from ..parts import Whole
 from ..signed import signed
 from . import tools as tools_
@@ -28,8 +26,6 @@ from .toolbar import frame
 from .tools import BUILT_IN, Tool, ToolFunction
 from .view import View
 from .viewport import Viewport
-
-logger = logging.getLogger("fluxfill_nb.widgets")
 
 _ZOOM = 1.5
 _BRUSHES = ("brush", "eraser", "line")
@@ -73,21 +69,23 @@ class MaskPainter(Whole, Dials, Verbs):
     ) -> None:
         if not 240 <= width <= 2000:
             raise InvalidOption(f"The width is {width!r}: give 240 to 2000 CSS px.")
+        # What can be wrong comes first: a widget that was begun would stay on all pages.
+        if not isinstance(image, Painting):
+            image = Painting(image, mask)
+        elif mask is not None:
+            raise InvalidOption("A painting has its mask: assign painter.mask to replace it.")
         self._width = width
         self._after: Pyramid | None
         # Where the canvas is put; frames look at its width.
         self._stage = Box(layout={"width": f"{self._width}px", "max_width": "100%"})
         super().__init__()
-        if not isinstance(image, Painting):
-            image = Painting(image, mask)
-        elif mask is not None:
-            raise InvalidOption("A painting has its mask: assign painter.mask to replace it.")
         with LOCK:
             self._begin(image)
         for react, names in (
             (self._take_up_tool, ["tool"]),
             (self._point, ["brush_size"]),
             (self._show_look, ["overlay_color", "overlay_opacity", "show", "peek"]),
+            (self._zoomed, ["zoom"]),
             (lambda: self._view.let_through(self.scrolling), ["scrolling"]),
         ):
             self.observe(lambda _, react=react: self._safely(react), names)
@@ -406,9 +404,14 @@ class MaskPainter(Whole, Dials, Verbs):
             self._scene.backdrop = backdrop
             self._view.has_new_picture()
 
+    def _zoomed(self) -> None:
+        view = self._scene.viewport
+        if self.zoom != view.scale:
+            self.see(view.at_scale(self.zoom))
+
     def _zoom_by(self, factor: float) -> None:
         view = self._scene.viewport
-        self.see(view.zoomed(factor, (view.canvas[0] / 2, view.canvas[1] / 2)))
+        self.see(view.at_scale(view.scale * factor))
 
     def _safely(self, action: Callable[[], None]) -> None:
         """Do what a page or a trait asks for; what goes wrong is shown, and painting goes on."""
@@ -418,7 +421,3 @@ class MaskPainter(Whole, Dials, Verbs):
             except Exception as error:
                 self._hands.cancel()
                 self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        logger.error("%s failed.", self, exc_info=error)
-        self.error = told(error)

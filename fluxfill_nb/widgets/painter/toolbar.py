@@ -11,9 +11,9 @@ from ipywidgets import BoundedIntText, Box, ColorPicker, IntSlider, Layout, VBox
 from .. import icons
 from ..controls import Controls, Item, marked, percent, share
 from ..sheets import sheets
+from ..throttle import Throttle
 from .files import files
 from .options import options
-from .throttle import Throttle
 from .tools import Tool
 
 if TYPE_CHECKING:

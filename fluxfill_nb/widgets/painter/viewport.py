@@ -119,6 +119,19 @@ class Viewport:
         )
         return replace(self, scale=scale, x=x, y=y)._in_sight()
 
+    def at_scale(self, scale: float) -> Viewport:
+        """Return the view at a scale, within the limits; the picture's middle of sight stays put.
+
+        Examples
+        --------
+        >>> Viewport.fit((640, 480), (720, 600)).at_scale(3).scale
+        3
+        """
+        least, greatest = self.limits
+        scale = min(max(least, scale), greatest)
+        # Exactly this one: a factor would be off by a rounding.
+        return replace(self.zoomed(scale / self.scale, self._middle), scale=scale)
+
     def moved(self, dx: float, dy: float) -> Viewport:
         """Return the view with the picture moved, canvas px; some of it stays in sight.
 
@@ -140,7 +153,7 @@ class Viewport:
         >>> Viewport.fit((4000, 3000), (720, 600)).actual().scale
         1.0
         """
-        return replace(self.zoomed(1 / self.scale, self._middle), scale=1.0)
+        return self.at_scale(1.0)
 
     @property
     def _middle(self) -> tuple[float, float]:

@@ -8,9 +8,7 @@ from typing import Any
 from ...client import HOSTED_URL
 from ...options import FillOptions
 from ...request import FILL_PATH
-
-# Instead of what must not stand in a notebook.
-_SECRET = "WEBHOOK_SECRET"
+from ..python import SECRET, opening, settings_of
 
 
 def as_python(options: FillOptions, service: str | None = None) -> str:
@@ -39,24 +37,13 @@ def as_python(options: FillOptions, service: str | None = None) -> str:
         guidance=30,
     )
     """
-    settings = {
-        name: _literal(getattr(options, name))
-        for name, field in type(options).model_fields.items()
-        if getattr(options, name) != field.default
-    }
-    imports = ["import fluxfill_nb as ff", ""]
-    if "webhook_secret" in settings:
-        settings["webhook_secret"] = f'os.environ["{_SECRET}"]'
-        imports = ["import os", "", *imports]
+    settings = settings_of(options)
+    given = ["image", "mask", *(f"{name}={value}" for name, value in settings.items())]
     return "\n".join(
         [
-            *imports,
-            f"client = ff.connect({'' if service is None else _literal(service)})",
-            'image = ff.open_image("picture.png")',
-            'mask = ff.Mask("mask.png")',
+            *opening(service, settings),
             "result = client.fill(",
-            *(f"    {line}," for line in ["image", "mask"]),
-            *(f"    {name}={value}," for name, value in settings.items()),
+            *(f"    {argument}," for argument in given),
             ")",
         ]
     )
@@ -78,7 +65,7 @@ def as_curl(options: FillOptions) -> str:
     settings.pop("webhook_secret", None)
     lines = [f"  {json.dumps(name)}: {_quoted(value)}" for name, value in settings.items()]
     if options.webhook_secret is not None:
-        lines.append(f'  "webhook_secret": "${_SECRET}"')
+        lines.append(f'  "webhook_secret": "${SECRET}"')
     for name in ("image", "mask"):
         file = "picture.png" if name == "image" else "mask.png"
         lines.append(f"""  "{name}": "$(base64 < {file} | tr -d '\\n')\"""")
@@ -91,14 +78,6 @@ def as_curl(options: FillOptions) -> str:
         f"{{\n{body}\n}}\nJSON\n"
         "# Ask the polling_url of the answer until its status is Ready."
     )
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, (bool, int, float, type(None))):
-        return repr(value)
-    return json.dumps(str(value), ensure_ascii=False)  # in double quotes
 
 
 def _quoted(value: Any) -> str:

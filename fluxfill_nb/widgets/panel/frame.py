@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ipywidgets import HTML, VBox, Widget
 
 from ..controls import Choice, Controls, Item, marked, reveal
+from ..copied import Copied
 from ..sheets import sheets
 from .fields import PRESET_FIELDS
 from .rows import Row, Secret, row
@@ -31,7 +32,6 @@ _COPIES = (
     Item("python", "Python", "Show these settings as Python, to copy"),
     Item("curl", "curl", "Show these settings as a shell command, to copy; the key is not in it"),
 )
-_COPY_HINT = "Click the text (or Ctrl+A in it) to select all, then copy: Ctrl+C; on a Mac with ⌘."
 
 
 def frame(panel: ParameterPanel) -> list[Widget]:
@@ -153,29 +153,20 @@ def _service(panel: ParameterPanel, controls: PanelControls) -> list[Widget]:
 
 def _code(panel: ParameterPanel, controls: PanelControls) -> list[Widget]:
     written: dict[str, Callable[[], str]] = {"python": panel.to_python, "curl": panel.to_curl}
-    text = controls.text("code")
-    hint = marked(controls.make(HTML, _COPY_HINT), "note")
-    close = controls.action("cancel", "Close", "Close", lambda: setattr(panel, "code", ""))
-    shown = controls.group(text, close, hint, name="written")
-
+    shown = Copied(controls, lambda: setattr(panel, "code", ""))
     pick = Choice(controls, _COPIES, lambda name: setattr(panel, "code", name))
 
     def show(*_: Any) -> None:
         pick.show(panel.code)
-        reveal(shown, panel.code in written)
-        text.value = ""
         if panel.code in written:
-            # Editable, so that the keyboard can select it; what is typed there goes nowhere.
-            text.value = (
-                f'<pre contenteditable="true" spellcheck="false" role="textbox" tabindex="0" '
-                f'aria-multiline="true" aria-label="The settings as {panel.code}">'
-                f"{html.escape(written[panel.code]())}</pre>"
-            )
+            shown.show(written[panel.code](), f"The settings as {panel.code}")
+        else:
+            shown.hide()
 
     show()
     panel.observe(show, ["options", "code", "service"])
     copies = controls.group(_label(controls, "Copy as"), pick.widget, name="row choicerow copies")
-    return [copies, shown]
+    return [copies, shown.widget]
 
 
 def _label(controls: PanelControls, text: str) -> HTML:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,19 +16,18 @@ from ...client import FluxFill, hosted_key
 from ...errors import InvalidOption, MissingKey, NotAuthenticated
 from ...options import FillOptions
 from ...request import USD_PER_CREDIT, USD_PER_FILL
-from ..faults import told
+from ..faults import Steady, logger
 from ..parts import Whole
+from ..service import kind_of
 from ..signed import signed
-from . import code, frame
+from . import code, frame, table
 from .fields import PRESET_FIELDS, PRESETS, fields
-
-logger = logging.getLogger("fluxfill_nb.widgets")
 
 _SEEDS = 2**31
 
 
 @signed
-class ParameterPanel(Whole):
+class ParameterPanel(Whole, Steady):
     """Set what a fill is made with: sliders and fields for all that there is.
 
     The panel shows ``options``, and sets it. What its buttons do, its methods do too.
@@ -90,12 +88,14 @@ class ParameterPanel(Whole):
     explained = Bool(False)
     advanced = Bool(False)
     code = Unicode("")
-    error = Unicode("")
 
     def __init__(
         self, options: FillOptions | None = None, *, client: FluxFill | None = None
     ) -> None:
         options = FillOptions() if options is None else getattr(options, "options", options)
+        if not isinstance(options, FillOptions):
+            kind = type(options).__name__
+            raise InvalidOption(f"options is a {kind}: give FillOptions(…), a request, or nothing.")
         self._model = type(options)
         self.fields = fields(self._model)
         self._lock = threading.RLock()
@@ -275,9 +275,7 @@ class ParameterPanel(Whole):
             return
         self._store = {"store": client.store}
         self.needs_key = False
-        name = client.service
-        known = {"hosted": name.endswith("bfl.ai"), "local": name.startswith("local engine")}
-        self.service = next((kind for kind, is_it in known.items() if is_it), name)
+        self.service = kind_of(client.service) or client.service
         self.ask_credits()
 
     @observe("seed_locked")
@@ -324,15 +322,9 @@ class ParameterPanel(Whole):
             if self.client is client:
                 self.credits = left
 
-    def _safely(self, action: Callable[[], None]) -> None:
-        """Do what the page asks for; what goes wrong is shown, and the panel goes on."""
-        with self._lock:
-            try:
-                self.error = ""
-                action()
-            except Exception as error:
-                logger.error("%s failed.", self, exc_info=error)
-                self.error = told(error)
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/html": table.as_html(self)}
 
     def __repr__(self) -> str:
         return repr(self.options).replace(type(self.options).__name__, type(self).__name__, 1)

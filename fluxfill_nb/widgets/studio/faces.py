@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-
-from PIL import Image
 
 from ...errors import FluxFillError
 from ...images import Picture
@@ -14,13 +10,12 @@ from ...mask import Mask
 from ...request import FillRequest
 from ...showing import Showing, fitted
 from ..faults import told
+from ..thumbnails import data_url, preview_url
 from . import words
 from .fills import Fill
 
 SIDE = 160
 """Longer side of a picture in the strip, px."""
-
-_QUALITY, _PREVIEW_QUALITY = 82, 60
 
 
 class Faces:
@@ -40,14 +35,14 @@ class Faces:
         if fill.result is not None:
             try:
                 picture = showing.picture(fill.result, size, request=request)
-                fill.picture = _data_url(picture, _QUALITY)
+                fill.picture = data_url(picture)
             except FluxFillError as error:
                 fill.picture, fill.error = "", error
             # It holds picture and mask as they were sent, which are many times as large.
             fill.caption = caption(fill)
             fill.request = None
         elif not fill.picture:
-            fill.picture = _data_url(showing.original(request, size), _QUALITY)
+            fill.picture = data_url(showing.original(request, size))
             fill.shape = size
             fill.caption = caption(fill)
 
@@ -110,15 +105,4 @@ def _fault(fill: Fill) -> str:
 def _preview(fill: Fill) -> str:
     """What the service shows of the picture so far."""
     run = fill.run  # it may end meanwhile
-    seen = run.seen(0) if run is not None else None
-    if seen is None or seen.preview is None:
-        return ""
-    image = seen.preview.convert("RGB")
-    image.thumbnail((SIDE, SIDE))
-    return _data_url(image, _PREVIEW_QUALITY)
-
-
-def _data_url(image: Image.Image, quality: int) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return preview_url(run.seen(0) if run is not None else None, SIDE)

@@ -58,12 +58,17 @@ class Fill:
         self._faces = Faces(run, labelled=False)
         self._is_settled = False
 
-    def again(self) -> None:
-        """Ask for the same once more, also if what was asked for may have been paid for."""
+    def again(self) -> bool:
+        """Ask for the same once more, also if what was asked for may have been paid for.
+
+        Returns whether that is done: what is under way, or here, is not asked for.
+        """
         with self._lock:
-            if self.request is not None and self._is_settled:
-                self._tried = True
-                self._begin(self.request)
+            if self.stage not in ("failed", "stopped") or self.request is None:
+                return False
+            self._tried = True
+            self._begin(self.request)
+            return True
 
     def stop(self) -> None:
         """Send nothing more; what was sent stays to be had."""

@@ -16,6 +16,7 @@ from ..compare.compare import Compare
 from ..controls import Controls, hear_while_busy, marked, reveal
 from ..icons import PREFIX
 from ..parts import close_all
+from ..service import introduced
 from ..sheets import sheets
 from . import words
 from .strip import Strip
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 SEEDS = 4
 """How many pictures the second button asks for."""
+
+# Of the comparer's canvas, CSS px: with its frame, it is as wide as a painter.
+_VIEWER = 761
 
 # What is dropped goes the way of a text field, the only one that pages have for it.
 _DROPPED = (
@@ -61,7 +65,7 @@ class Frame:
         side = marked(Box([studio.panel]), "side")
         desk = marked(Box([self._easel, side, self._make_launch()]), "desk")
         around = marked(VBox([self._head, desk, self.strip.widget]), "ui", "studio")
-        self.children: list[Widget] = [*sheets("studio"), around]
+        self.children: list[Widget] = [*sheets("desk", "studio"), around]
 
     # ------------------------------------------------------------------------------ the picture
 
@@ -127,7 +131,7 @@ class Frame:
         said = filter(None, [words.seed_of(request, result), words.settings_of(request)])
         title = controls.make(HTML, f"<b>{html.escape(' · '.join(said))}</b>")
         bar = controls.group(marked(back, "text"), title, name="viewer-bar")
-        return marked(VBox([bar, Compare(result)]), "viewer")
+        return marked(VBox([bar, Compare(result, width=_VIEWER)]), "viewer")
 
     # ------------------------------------------------------------------------------ the buttons
 
@@ -150,9 +154,7 @@ class Frame:
         def show_service(*_: object) -> None:
             client = studio.client
             each = studio.panel.price
-            service.value = html.escape(
-                words.of_service(None if client is None else client.service)
-            )
+            service.value = html.escape(introduced(None if client is None else client.service))
             self._price.value = html.escape(words.price(each))
             one.tooltip = " ".join(filter(None, ["Fill what is painted:", words.price(each)]))
             four.tooltip = (

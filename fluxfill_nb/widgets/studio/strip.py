@@ -66,6 +66,8 @@ class Strip:
     def add(self, fill: Fill) -> None:
         """Show one more, as the newest; at once, its picture comes later."""
         with self._lock:
+            if self.studio.comm is None:
+                return  # it is closed
             fill.caption = caption(fill)
             card = Card(self, fill, next(self._numbers))
             self._cards.append(card)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
-import logging
 import os
 import tempfile
 import threading
@@ -25,24 +23,24 @@ from ...options import FillOptions
 from ...painting import Painting
 from ...request import FillRequest
 from ...result import FillResult
-from ..faults import told
+from ..faults import Steady, told
 from ..follower import Follower
 from ..painter import MaskPainter
 from ..panel import ParameterPanel
 from ..parts import Whole
+from ..service import introduced
 from ..signed import signed
+from ..thumbnails import jpeg
 from . import words
 from .fills import Fill
 from .frame import Frame
 
-logger = logging.getLogger("fluxfill_nb.widgets")
-
 _MOST_SEEDS = 64
-_STATIC_SIDE, _STATIC_QUALITY = 480, 80
+_STATIC_SIDE = 480
 
 
 @signed
-class Studio(Whole):
+class Studio(Whole, Steady):
     """Paint a mask, say what belongs there, press Fill, and compare what comes.
 
     Several fills may run at once, and each can be stopped; the notebook stays free meanwhile. What
@@ -63,7 +61,8 @@ class Studio(Whole):
     Attributes
     ----------
     results
-        Every `fluxfill_nb.FillResult` so far, newest last; may be observed.
+        Every `fluxfill_nb.FillResult` so far, newest last. May be observed: observers are called in
+        the client's thread, and should be quick.
     selected
         The result that is compared with its original, in the painter's place; None: the painter is
         seen. Assign it.
@@ -93,7 +92,6 @@ class Studio(Whole):
     selected = Instance(FillResult, allow_none=True)
     running = Int(0)
     hint = Unicode("")
-    error = Unicode("")
     log = Unicode("")
 
     def __init__(
@@ -104,6 +102,12 @@ class Studio(Whole):
         mask: MaskSource | None = None,
         options: FillOptions | None = None,
     ) -> None:
+        # What can be wrong comes first: a widget that was begun would stay on all pages.
+        if image is not None:
+            picture = Picture.open(image)
+            painting = _painting_of(picture, mask)
+        elif mask is not None:
+            raise InvalidImage("A mask is of a picture: give the picture, too.")
         self._lock = threading.RLock()
         self._fills: list[Fill] = []
         self._stale: set[Fill] = set()
@@ -117,9 +121,7 @@ class Studio(Whole):
         self._frame = Frame(self)
         self.children = self._frame.children
         if image is not None:
-            self._open(image, mask)
-        elif mask is not None:
-            raise InvalidImage("A mask is of a picture: give the picture, too.")
+            self._begin(picture, painting)
 
     # ------------------------------------------------------------------------------ what it has
 
@@ -145,7 +147,8 @@ class Studio(Whole):
 
     @image.setter
     def image(self, image: ImageSource) -> None:
-        self._open(image)
+        picture = Picture.open(image)
+        self._begin(picture, _painting_of(picture))
 
     @property
     def fills(self) -> tuple[Fill, ...]:
@@ -190,7 +193,7 @@ class Studio(Whole):
             raise InvalidOption(f"seeds is {seeds!r}: it must be from 1 to {_MOST_SEEDS}.")
         client = self.client
         if client is None:
-            raise MissingKey(words.of_service(None))
+            raise MissingKey(introduced(None))
         self._check()
         request = self._request(self.panel.next_options())
         first = request.seed or 0
@@ -211,9 +214,9 @@ class Studio(Whole):
         self._follower.stir()
 
     def again(self, fill: Fill) -> None:
-        """Ask once more for a fill that failed or was stopped."""
-        fill.again()
-        self._followed(fill)
+        """Ask once more for a fill that failed or was stopped; others go on as they are."""
+        if fill.again():
+            self._followed(fill)
 
     def drop(self, fill: Fill) -> None:
         """Show a fill that failed or was stopped no more."""
@@ -223,7 +226,7 @@ class Studio(Whole):
 
     def use(self, result: FillResult) -> None:
         """Go on from a result: it becomes the picture, with nothing painted."""
-        self._open(result.image)
+        self.image = result.image
 
     def take_settings(self, result: FillResult) -> None:
         """Set the panel as it was for a result, with its seed, which is locked.
@@ -295,11 +298,8 @@ class Studio(Whole):
 
     # ------------------------------------------------------------------------------ how it does it
 
-    def _open(self, image: ImageSource, mask: MaskSource | None = None) -> None:
-        picture = Picture.open(image)
-        if mask is None and picture.image.mode == "RGBA":
-            mask = Mask.from_alpha(picture.image)
-        painting = Painting(picture.rgb, mask)
+    def _begin(self, picture: Picture, painting: Painting) -> None:
+        """Put a picture on the easel."""
         if self._painter is None:
             self._painter = MaskPainter(painting)
         else:
@@ -414,9 +414,8 @@ class Studio(Whole):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        logger.error("%s failed.", self, exc_info=error)
         self.log = words.log(error)
-        self.error = told(error)
+        super()._fail(error)
 
     def __repr__(self) -> str:
         picture = "no picture" if self._painter is None else "{} x {}".format(*self._painter.size)
@@ -431,6 +430,11 @@ class Studio(Whole):
             picture.thumbnail((_STATIC_SIDE, _STATIC_SIDE))
         else:
             picture = self._painter.preview(_STATIC_SIDE)
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_STATIC_QUALITY)
-        return bundle | {"image/jpeg": base64.b64encode(buffer.getvalue()).decode()}
+        return bundle | {"image/jpeg": base64.b64encode(jpeg(picture)).decode()}
+
+
+def _painting_of(picture: Picture, mask: MaskSource | None = None) -> Painting:
+    """Return what is painted on; without a mask, what is transparent is to be filled."""
+    if mask is None and picture.image.mode == "RGBA":
+        mask = Mask.from_alpha(picture.image)
+    return Painting(picture.rgb, mask)

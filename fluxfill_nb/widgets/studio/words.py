@@ -1,4 +1,4 @@
-"""What the Studio says: of a fill, of the service, of what went wrong."""
+"""What the Studio says: of a fill, and of what went wrong."""
 
 from __future__ import annotations
 
@@ -44,20 +44,6 @@ def price(each: float | None, count: int = 1) -> str:
     if each is None:
         return ""
     return f"${each * count:.2f}" if each else "free"
-
-
-def of_service(service: str | None) -> str:
-    """Return who fills, and what is to be known of it."""
-    if service is None:
-        return "The hosted service needs a key: type it under Service."
-    if service == "local engine: patches":
-        return (
-            "Local engine: patches, which copies parts of the picture itself and is no FLUX. With "
-            "a key in BFL_API_KEY, or typed under Service, the hosted model fills."
-        )
-    if service.endswith("bfl.ai"):
-        return "The hosted FLUX.1 Fill [pro] fills."
-    return f"{service[:1].upper()}{service[1:]} fills."
 
 
 def progress(faces: Sequence[Face]) -> tuple[float | None, str]:

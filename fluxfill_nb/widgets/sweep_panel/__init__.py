@@ -6,18 +6,13 @@ used.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from ..lazily import loading
 
 if TYPE_CHECKING:
     from .sweep_panel import SweepPanel as SweepPanel
 
 __all__ = ["SweepPanel"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(".sweep_panel", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = loading(__name__, ".sweep_panel", "SweepPanel")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...options import FillOptions
-from ..panel.code import _literal
+from ..python import literal, opening, settings_of
 from .plan import Plan
 
 # So many whole numbers in a row are a range.
 _RUN = 3
-_SECRET = "webhook_secret"
 
 
 def as_python(plan: Plan, service: str | None = None, budget: float | None = None) -> str:
@@ -43,35 +41,23 @@ def as_python(plan: Plan, service: str | None = None, budget: float | None = Non
     runs = client.sweep(sweep)
     runs.grid(row="guidance", col="seed")
     """
-    settings = {
-        name: _literal(getattr(plan.request, name))
-        for name, known in FillOptions.model_fields.items()
-        if getattr(plan.request, name) != known.default and name not in plan.axes
-    }
-    imports = ["import fluxfill_nb as ff", ""]
-    if _SECRET in settings:
-        settings[_SECRET] = 'os.environ["WEBHOOK_SECRET"]'
-        imports = ["import os", "", *imports]
+    settings = settings_of(plan.request.options, without=plan.axes)
     axes = {name: _values(values) for name, values in plan.axes.items()}
-    given = {} if budget is None else {"budget": _literal(budget)}
-    options = {name: _literal(value) for name, value in plan.options.items()}
+    given = {} if budget is None else {"budget": literal(budget)}
     return "\n".join(
         [
-            *imports,
-            f"client = ff.connect({'' if service is None else _literal(service)})",
-            'image = ff.open_image("picture.png")',
-            'mask = ff.Mask("mask.png")',
+            *opening(service, settings),
             _call("request = ff.FillRequest", ["image", "mask"], settings),
             _call("sweep = ff.Sweep", ["request"], axes),
             _call("runs = client.sweep", ["sweep"], given),
-            _call("runs.grid", [], options),
+            grid_call(plan, "runs"),
         ]
     )
 
 
 def grid_call(plan: Plan, runs: str) -> str:
     """Return Python that makes the figure of what was run."""
-    return _call(f"{runs}.grid", [], {k: _literal(value) for k, value in plan.options.items()})
+    return _call(f"{runs}.grid", [], {name: literal(value) for name, value in plan.options.items()})
 
 
 def _call(function: str, given: Sequence[str], named: Mapping[str, str]) -> str:
@@ -89,4 +75,4 @@ def _values(values: Sequence[Any]) -> str:
     # A range is as long as it says: two far seeds would otherwise fill the memory.
     if whole and last - first == len(values) - 1 and [*values] == [*range(first, last + 1)]:
         return f"range({last + 1})" if first == 0 else f"range({first}, {last + 1})"
-    return f"[{', '.join(map(_literal, values))}]"
+    return f"[{', '.join(map(literal, values))}]"

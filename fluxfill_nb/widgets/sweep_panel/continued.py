@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ...client.run import Run, RunProgress, State
+from ...client.run import Run
+from ...client.tally import RunProgress, State
 from ...errors import FluxFillError
 from ...result import FillProgress, FillResult
 from ...sweep import Outcome, Point, SweepResult

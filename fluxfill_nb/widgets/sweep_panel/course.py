@@ -8,6 +8,7 @@ from ...client import FluxFill
 from ...client.run import Run
 from ...errors import FluxFillError, InvalidInput
 from ...sweep import SweepResult
+from ...sweep.ratings import Memory
 from .continued import Continued
 from .plan import Plan
 
@@ -45,7 +46,7 @@ class Course:
         assert plan.sweep is not None
         self.plan = plan
         self._client = client
-        self._stars = _Stars() if client.store is None else client.store
+        self._stars = Memory() if client.store is None else client.store
         self._spent = 0.0
         self.run: Run[SweepResult] = client.start(plan.sweep, budget=budget)
         self.whole: Run[SweepResult] | Continued = self.run
@@ -113,18 +114,3 @@ class Course:
         outcomes = self.result.outcomes
         failed = sum(isinstance(outcome, FluxFillError) for outcome in outcomes)
         return sum(outcome is None for outcome in outcomes), failed
-
-
-class _Stars:
-    """Stars for as long as the course lives, where no store keeps them."""
-
-    def __init__(self) -> None:
-        self._stars: dict[str, int] = {}
-
-    def stars(self, key: str) -> int:
-        """Return the stars of a result."""
-        return self._stars.get(key, 0)
-
-    def star(self, key: str, stars: int) -> None:
-        """Give a result stars."""
-        self._stars[key] = stars

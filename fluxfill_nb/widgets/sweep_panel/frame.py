@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,10 +11,12 @@ from ipywidgets import HTML, Box, Dropdown, Text, VBox, Widget
 
 from ...showing import Showing, fitted
 from ..controls import Controls, hear_while_busy, marked, reveal
+from ..copied import Copied
 from ..live.view import LiveView
 from ..parts import close_all
+from ..service import introduced
 from ..sheets import sheets
-from ..studio import words as studio_words
+from ..thumbnails import data_url
 from . import words
 from .board import Board, board_of, show_stars
 from .plan import Plan
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .course import Course
     from .sweep_panel import SweepPanel
 
-_THUMB, _QUALITY = 132, 80
-_COPY_HINT = "Click the text (or Ctrl+A in it) to select all, then copy: Ctrl+C; on a Mac with ⌘."
+_THUMB = 132
+_SAME = "The sweep as Python"
 
 
 class Frame:
@@ -53,9 +53,13 @@ class Frame:
         )  # fmt: skip
         desk = controls.group(axes, side, name="desk")
         self.children = [
-            *sheets("sweep_panel"), desk, self._code(), controls.error_line(), self._outcome(),
+            *sheets("desk", "sweep_panel"),
+            desk,
+            self._code(),
+            controls.error_line(),
+            self._outcome(),
             self._live,
-        ]  # fmt: skip
+        ]
         self._show_rows()
         panel.observe(lambda _: self._show_rows(), ["plan", "problems"])
 
@@ -91,7 +95,7 @@ class Frame:
                 Dropdown, "Vary also", "Add a field for another setting",
                 options=[("Choose a setting …", "")],
             ),
-            "more",
+            "line-field",
         )  # fmt: skip
         is_own = [False]
 
@@ -108,7 +112,7 @@ class Frame:
             if choice.value and not is_own[0]:
                 panel.entries = panel.entries | {choice.value: ""}
 
-        line = controls.group(choice, name="row shortrow")
+        line = controls.group(choice, name="row axisrow")
         offer()
         panel.observe(offer, "entries")
         choice.observe(controls.guarded(chosen), "value")
@@ -124,11 +128,9 @@ class Frame:
             request = self._panel.request
             showing = Showing()
             size = fitted(showing.natural_size(request), _THUMB)
-            buffer = io.BytesIO()
-            showing.original(request, size).save(buffer, "JPEG", quality=_QUALITY)
-            data = base64.b64encode(buffer.getvalue()).decode()
             given.value = (
-                f'<img src="data:image/jpeg;base64,{data}" width="{size[0]}" height="{size[1]}" '
+                f'<img src="{data_url(showing.original(request, size))}" '
+                f'width="{size[0]}" height="{size[1]}" '
                 'alt="The picture; what is filled is outlined">'
                 f"<div>{words.in_common(self._panel.plan)}</div>"
             )
@@ -228,12 +230,13 @@ class Frame:
             reveal(resume, goes_on)
             reveal(run, not goes_on)
             reveal(retry, failed > 0)
-            told = html.escape("" if is_busy else obstacle)
+            reveal(stop, is_busy or not failed)  # there is room for one of the two
+            told = "" if is_busy else "<br>".join(map(html.escape, panel.obstacles))
             hint.value = told and f'<span role="status">{told}</span>'
             reveal(hint, bool(told))
 
         def show_service(*_: object) -> None:
-            who.value = html.escape(studio_words.of_service(panel.client.service))
+            who.value = html.escape(introduced(panel.client.service))
 
         show()
         show_service()
@@ -244,29 +247,20 @@ class Frame:
         return [buttons, hint, who]
 
     def _code(self) -> Widget:
-        panel, controls = self._panel, self._controls
-        text = controls.text("code")
-        hint = marked(controls.make(HTML, _COPY_HINT), "note")
-        close = controls.action("cancel", "Close", "Close", lambda: _set_off(panel))
-        shown = controls.group(text, close, hint, name="written")
-
-        def no_code() -> str:
-            return "\n".join(f"# {line}" for line in panel.obstacles)
+        panel = self._panel
+        shown = Copied(self._controls, lambda: panel.set_trait("shows_code", False))
 
         def show(*_: object) -> None:
-            reveal(shown, panel.shows_code)
-            text.value = ""
-            if panel.shows_code:
-                # Editable, so that the keyboard can select it; what is typed there goes nowhere.
-                text.value = (
-                    '<pre contenteditable="true" spellcheck="false" role="textbox" tabindex="0" '
-                    'aria-multiline="true" aria-label="The sweep as Python">'
-                    f"{html.escape(panel.to_python() if not panel.problems else no_code())}</pre>"
-                )
+            if not panel.shows_code:
+                shown.hide()
+            elif panel.problems:
+                shown.show("\n".join(f"# {line}" for line in panel.obstacles), _SAME)
+            else:
+                shown.show(panel.to_python(), _SAME)
 
         show()
         panel.observe(show, ["plan", "problems", "shows_code", "client", "budget"])
-        return shown
+        return shown.widget
 
     # ------------------------------------------------------------------------------ the run
 
@@ -286,6 +280,8 @@ class Frame:
     def watch(self, course: Course) -> None:
         """Show a run as it goes, in the place of the one before."""
         with self._lock:
+            if self._panel.comm is None:
+                return  # it is closed
             self._board = board_of(course.plan, self._panel, self._panel._star)
             if self._view is not None:
                 self._old.append(self._view)
@@ -311,7 +307,3 @@ class Frame:
         """Put away what is not on the page now."""
         self.tidy()
         close_all(each.widget for each in self._rows.values())
-
-
-def _set_off(panel: SweepPanel) -> None:
-    panel.shows_code = False

@@ -75,12 +75,12 @@ def row(
         "where", "unnamed", "off",
     )  # fmt: skip
     note = marked(controls.make(HTML), "note")
-    parts: list[Widget] = [field, where]
+    parts: list[Widget] = [field]
     if drop is not None:
         label = f"Do not vary {variable.label}"
         parts.append(controls.action("cancel", label, label, drop))
     name = f"row axisrow {'longrow ' if is_long else ''}field-{variable.name}"
-    widget = controls.group(*parts, note, name=name)
+    widget = controls.group(*parts, where, note, name=name)
     shown = {"text": "", "place": ""}
 
     def show(plan: Plan, text: str, problem: str | None) -> None:

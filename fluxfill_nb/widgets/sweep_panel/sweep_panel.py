@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Enum, Float, Instance, Unicode, observe, validate
+from traitlets import Bool, Dict, Enum, Float, Instance, observe, validate
 
 from ... import services
 from ...client import FluxFill
@@ -23,9 +22,10 @@ from ...sweep import Sweep, SweepResult
 from ...sweep import axes as axis
 from ...wording import quoted
 from ..controls import marked
-from ..faults import told
+from ..faults import Steady
 from ..follower import Follower
 from ..parts import Whole
+from ..service import kind_of
 from ..signed import signed
 from . import code
 from .course import Course
@@ -34,11 +34,9 @@ from .frame import Frame
 from .plan import PLACES, Plan, moved, planned, taken_apart, variable_of
 from .values import USUAL
 
-logger = logging.getLogger("fluxfill_nb.widgets")
-
 
 @signed
-class SweepPanel(Whole):
+class SweepPanel(Whole, Steady):
     """Choose what is varied, see the grid, its price and its time, run it, and watch it.
 
     The run goes on in the background: the notebook stays free, and Stop and Resume work at any
@@ -109,7 +107,6 @@ class SweepPanel(Whole):
     forecast = Instance(Forecast)
     state = Enum(["ready", "running", "stopping", "stopped", "done"], "ready")
     shows_code = Bool(False)
-    error = Unicode("")
 
     def __init__(
         self,
@@ -241,10 +238,7 @@ class SweepPanel(Whole):
             Something that is typed cannot be used.
         """
         self._check()
-        name = self.client.service
-        known = {"hosted": name.endswith("bfl.ai"), "local": name.startswith("local engine")}
-        service = next((kind for kind, is_it in known.items() if is_it), None)
-        return code.as_python(self.plan, service, self.budget)
+        return code.as_python(self.plan, kind_of(self.client.service), self.budget)
 
     # ------------------------------------------------------------------------------ the run
 
@@ -440,15 +434,15 @@ class SweepPanel(Whole):
             self._odd_budget = f"{quoted(text)} is no amount in USD, such as 2.50."
         self._replan()
 
-    def _safely(self, action: Callable[[], None]) -> None:
-        """Do what the page asks for; what goes wrong is shown, and the panel goes on."""
-        with self._lock:
-            try:
-                self.error = ""
-                action()
-            except Exception as error:
-                logger.error("%s failed.", self, exc_info=error)
-                self.error = told(error)
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        runs, sweep = self.result, self.plan.sweep
+        shown = {} if runs is None else runs._repr_mimebundle_()
+        if "image/jpeg" in shown:
+            bundle["image/jpeg"] = shown["image/jpeg"]
+        elif sweep is not None:
+            bundle["text/html"] = sweep._repr_html_()
+        return bundle
 
     def __repr__(self) -> str:
         shape = " x ".join(f"{len(values)} {name}" for name, values in self.plan.axes.items())

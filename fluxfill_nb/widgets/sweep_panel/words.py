@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...options import FillOptions
 from ...wording import PLAIN_DIV, counted, listed, quoted
+from ..faults import told
 from . import code
 from .forecast import Forecast
 from .plan import PLACES, Place, Plan
@@ -123,13 +124,13 @@ def came_of(panel: SweepPanel) -> str:
     missing, failed = course.left_over
     parts = []
     if course.run.halted_by is not None:
-        parts.append(html.escape(str(course.run.halted_by)))
+        parts.append(html.escape(told(course.run.halted_by)))
     if missing:
         count = f"{len(runs.results)} of {len(runs)} are done"
         then = "Resume sends what is missing." if panel.is_current else "The fields have changed."
         parts.append(f"Stopped: {count}. {then}")
     if failed:
-        first = html.escape(" ".join(str(next(iter(runs.errors.values()))).split()))
+        first = html.escape(told(next(iter(runs.errors.values()))))
         parts.append(f"{failed} failed, the first because: {first} Retry failed sends them again.")
     if runs.results:
         call = html.escape(code.grid_call(course.plan, "panel.result"))
