@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from .errors import InvalidInput, InvalidOption
+from .images import Picture
 from .mask.morphology import dilate
 from .mask.reading import FILLED
 from .result import FillResult
@@ -60,7 +61,8 @@ class Sample:
                 "against: wait for FillTask(id, polling_url, request=…)."
             )
         self.original = request.image
-        self.filled = result.raw
+        # Not result.raw: results keep that, and those of a large sweep together would be gigabytes.
+        self.filled = Picture.open(result.encoded).rgb
         if self.filled.size != self.original.size:
             self.filled = self.filled.resize(self.original.size, Image.Resampling.LANCZOS)
         self.hole: Flags = request.mask.array >= FILLED

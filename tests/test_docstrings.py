@@ -33,8 +33,6 @@ MODULES = {
 NAMES = [f"fluxfill_nb.{name}" for name in ff.__all__ if name != "errors"] + [
     f"fluxfill_nb.{module}.{name}" for module, names in MODULES.items() for name in names
 ]
-# A client calls these of a run; they are no one else's.
-OF_THE_CLIENT = {"begin", "under_way", "seen_of", "sending", "settled", "halt", "end"}
 # Where an example says no more than the summary does.
 NEED_NO_EXAMPLE = (
     "fluxfill_nb.engines.Cancelled", "fluxfill_nb.engines.Progress", "fluxfill_nb.errors.",
@@ -57,7 +55,7 @@ def members(path: str) -> Iterator[tuple[str, Any]]:
         home = next((base for base in kind.__mro__ if name in vars(base)), kind)
         ours = not name.startswith("_") and home.__module__.startswith("fluxfill_nb")
         described = isinstance(member, DESCRIBED) or inspect.isfunction(member)
-        if ours and described and not (path.endswith(".Run") and name in OF_THE_CLIENT):
+        if ours and described:
             yield f"{path}.{name}", member
 
 

@@ -211,8 +211,11 @@ def contents(draw: st.DrawFn) -> Contents[int]:
 
     def axis(name: str, most: int) -> Dimension | None:
         count = draw(st.integers(0, most))
-        values = draw(st.lists(labels, min_size=count, max_size=count, unique=True))
-        return Dimension((name,), tuple((value,) for value in values)) if count else None
+        names = (name, *draw(st.sampled_from([(), ("steps",), ("steps", "tolerance")])))
+        if not count:
+            return None
+        texts = st.lists(labels, min_size=count, max_size=count, unique=True)
+        return Dimension(names, tuple(zip(*(draw(texts) for _ in names), strict=True)))
 
     row, col, panel = axis("prompt", 4), axis("guidance", 7), axis("panel", 3)
     wrap = None
@@ -262,6 +265,25 @@ def test_long_prompts_are_numbered_and_explained_below():
     for number in range(1, 6):
         assert texts.count(f"P{number}") == 2  # above the column, and in the legend
     assert any(text.startswith("prompt = number 4 of the things") for text in texts)
+
+
+def test_axes_that_go_together_have_lines_of_their_own():
+    prompts = [f"{what} with three white tulips" for what in ("a glass vase", "a pot", "one book")]
+    sweep = {"prompt": prompts, "guidance": [10, 30, 60], "steps": [15, 20, 30], "seed": range(4)}
+    runs = runs_of(**sweep)
+    zipped = SweepResult(runs.sweep.zipped("prompt", "guidance", "steps"), [None] * 12)
+    texts = texts_of(Grid(zipped, cell=120))
+    assert {"guidance = 10", "steps = 15"} <= set(texts) or "guidance = 10, steps = 15" in texts
+    assert not any(text.startswith("=") or text.endswith("=") for text in texts)
+
+
+def test_what_long_labels_share_is_said_once():
+    prompts = [f"a photograph of a {what} on a table, soft light, 35 mm" for what in ("jug", "cup")]
+    texts = texts_of(Grid(runs_of(prompt=prompts, seed=range(4)), cell=200))
+    assert {"prompt = … jug …", "prompt = … cup …"} <= set(texts)
+    assert "a photograph of a … on a table, soft light, 35 mm" in " ".join(texts)
+    wide = texts_of(Grid(runs_of(prompt=prompts), cell=360, col="prompt"))
+    assert "prompt = … jug …" not in wide
 
 
 def test_short_labels_are_not_numbered(runs):
@@ -425,6 +447,20 @@ def test_the_title_is_the_prompt_unless_told_otherwise(runs, title):
     texts = texts_of(Grid(runs, title=title))
     assert ("a $5 vase" in texts) == (title is None)
     assert ("A title" in texts) == (title == "A title")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "axes", "title"),
+    [
+        ("a {colour} vase", {"colour": ["red", "blue"]}, "a {colour} vase"),
+        ("a bowl", {"prompt": ["a red vase"], "seed": [1, 2]}, "a red vase"),
+        ("a bowl", {"prompt": ["a red vase", "a blue vase"]}, None),
+    ],
+)
+def test_the_title_says_what_the_prompts_have_in_common(prompt, axes, title):
+    sweep = Sweep(REQUEST.replace(prompt=prompt), **axes)
+    texts = texts_of(Grid(SweepResult(sweep, [None] * len(sweep))))
+    assert [text for text in texts if text in ("a bowl", title)] == ([title] if title else [])
 
 
 def test_letters_that_no_font_has_are_drawn_as_boxes_without_a_warning():

@@ -12,7 +12,7 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -21,6 +21,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import fluxfill_nb as ff
+from fluxfill_nb.client import Run, portal
+from fluxfill_nb.client.purse import Purse
+from fluxfill_nb.client.tally import Tally
 from fluxfill_nb.errors import (
     BudgetReached,
     ContentModerated,
@@ -400,6 +403,19 @@ def test_a_second_run_costs_nothing(make, hosted, sweep):
     assert str(run.progress) == "6/6 done (6 were there)"
 
 
+def test_what_was_sent_before_and_is_waited_for_was_not_there(make, hosted, sweep):
+    hosted.lasts = 30
+    run = make().start(sweep)
+    eventually(lambda: hosted.submits == 6)
+    run.cancel()
+    run.wait()
+    hosted.end_now()
+    again = make().start(sweep)
+    again.wait()
+    assert (hosted.submits, again.progress.kept, again.progress.spent) == (6, 0, 0.0)
+    assert str(again.progress) == "6/6 done"
+
+
 def test_more_values_on_an_axis_send_only_the_new_ones(make, hosted, request_):
     make().sweep(Sweep(request_, seed=[1, 2], guidance=[30]))
     runs = make().sweep(Sweep(request_, seed=[2, 3, 1], guidance=[30, 10]))
@@ -532,6 +548,50 @@ def test_two_processes_share_one_sweep(hosted):
     assert hosted.seeds == list(range(16))
 
 
+WITHIN = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+import fluxfill_nb as ff
+
+def patient(image, mask, options, progress):
+    while not Path("go on").exists():
+        progress(0.5)
+        time.sleep(0.02)
+    return image
+
+picture = Image.linear_gradient("L")
+request = ff.FillRequest(picture, ff.Mask.from_box(picture.size, (10, 10, 50, 40)))
+with ff.connect("local", engine=patient, store="runs") as client:
+    run = client.start(ff.Sweep(request, seed=range(3)))
+    while len(client.store.pending()) < 3:
+        time.sleep(0.02)
+    print("at work", flush=True)
+    print(len(run.wait().results))
+"""
+
+
+def test_what_another_process_makes_within_itself_is_left_to_it(tmp_path):
+    def patient(image, mask, options, progress):
+        return image
+
+    other = subprocess.Popen([sys.executable, "-c", WITHIN], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "at work\n"
+    picture = Image.linear_gradient("L")
+    request = ff.FillRequest(picture, ff.Mask.from_box(picture.size, (10, 10, 50, 40)))
+    with ff.connect("local", engine=patient, store="runs") as client:
+        assert isinstance(client.store, RunStore)
+        collected = client.resume()
+        assert (collected, collected.lost) == ([], ())
+        # It may never ask for them: they are made here as well, and no less is heard of its own.
+        assert len(client.sweep(Sweep(request, seed=range(3))).results) == 3
+        assert len(client.store.pending()) == 3
+        Path("go on").touch()
+        assert other.communicate(timeout=60)[0].strip() == "3"
+        assert (client.store.pending(), len(client.store)) == ([], 6)
+
+
 def test_a_script_and_a_notebook_with_parameters_give_the_same(hosted, tmp_path):
     assert script(hosted, 4).communicate(timeout=60)[0].strip() == "[0, 1, 2, 3]"
     assert hosted.submits == 4
@@ -602,6 +662,24 @@ def test_watchers_hear_of_every_fill_and_of_the_end(client, hosted, sweep, caplo
     assert set(heard) == {*range(6), None}
     assert never == []
     unwatch()
+
+
+class JustNow(Future):
+    """Ends in the very moment in which somebody has waited long enough for it."""
+
+    def result(self, timeout=None):
+        if not self.done():
+            self.set_result("the result")
+            raise TimeoutError
+        return super().result(timeout)
+
+
+def test_what_ends_while_the_waiter_looks_away_is_no_timeout(monkeypatch):
+    tally = Tally(0, list, Purse(None, None))
+    tally.future = JustNow()
+    assert Run((), "a service", tally).wait() == "the result"
+    monkeypatch.setattr(portal, "begin", lambda work: JustNow())
+    assert portal.run(lambda: None) == "the result"
 
 
 def test_stopped_from_another_thread(client, hosted, sweep):
@@ -731,6 +809,16 @@ def test_closing_a_client_stops_what_it_runs(make, hosted, sweep):
     assert run.is_done
 
 
+def test_closing_a_client_stops_also_what_nobody_has_a_handle_on(make, hosted, request_):
+    hosted.lasts = 0.2
+    with make(max_active=2) as client:
+        client.start(Sweep(request_, seed=range(8)))
+        gc.collect()
+        eventually(lambda: hosted.submits == 2)
+    time.sleep(0.6)
+    assert hosted.submits <= 4
+
+
 def test_a_single_fill_is_a_run_too(client, hosted, request_):
     hosted.lasts = 0.3
     request = request_.replace(seed=9)
@@ -779,7 +867,7 @@ def test_progress_adds_up(make, hosted, request_):
     last = run.progress
     assert (last.done, last.failed, last.kept) == (7, 1, 1)
     assert last.spent == pytest.approx(6 * PRICE)
-    assert str(last) == "7/8 done (1 were there), 1 failed, $0.30 spent"
+    assert str(last) == "7/8 done (1 was there), 1 failed, $0.30 spent"
     assert any(one.left is not None for one in seen)
 
 

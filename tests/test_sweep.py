@@ -495,6 +495,11 @@ WRONG = [
     (lambda: Sweep(REQUEST, seed=[1, 2]).find(steps=3), "steps is no axis of this sweep, it is 50"),
     (lambda: Sweep(REQUEST, seed=[1, 2]).find(sed=3), "'sed' in this sweep: did you mean seed?"),
     (lambda: Sweep(REQUEST, seed=[1, 2]).find(seed=[]), "seed is empty: name one or more of 1, 2"),
+    (lambda: Sweep(REQUEST, guidance={1: 10, "1": 60}), "guidance has '1' twice"),
+    (
+        lambda: Sweep(REQUEST, seed=range(10**5), steps=range(15, 51)).find(seed=1),
+        "The sweep has 3,600,000 points, too many to go through",
+    ),
     (lambda: Sweep(REQUEST, seed=[1, 2]).only([1, 0]), "must rise within 0 to 1"),
     (lambda: Sweep(REQUEST, seed=[1, 2]).only([0, 2]), "must rise within 0 to 1, .* 0, 2"),
     (lambda: Sweep(REQUEST, seed=[1, 2]).only([]), "one or more"),

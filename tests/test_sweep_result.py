@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import itertools
 import math
@@ -418,6 +419,18 @@ def test_metrics_are_those_of_each_result(patchy, results):
     alone = patchy.sel(seed=1).metrics("diversity")
     assert [math.isnan(row["diversity"]) for row in alone] == [True]
     assert list(patchy.metrics("drift")[0]) == [*AXES, "drift"]
+
+
+def test_metrics_leave_no_decoded_picture_behind(results):
+    def pictures():
+        gc.collect()
+        return sum(isinstance(thing, Image.Image) for thing in gc.get_objects())
+
+    # As a client without a store returns them, and none of them looked at yet.
+    own = [ff.FillResult(result.task, result.encoded, result.service) for result in results]
+    before = pictures()
+    assert len(SweepResult(SWEEP, own).metrics()) == len(SWEEP)
+    assert pictures() - before < len(SWEEP) / 2
 
 
 def test_an_unknown_metric_is_refused(runs):

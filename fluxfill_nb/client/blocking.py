@@ -224,7 +224,6 @@ class FluxFill:
             self._awaited, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry,
             again=lambda sweep, kinds: self.sweep(sweep, retry=kinds),
         )  # fmt: skip
-        self._awaited._runs.add(handle)
         begin(work)
         return handle
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,6 +19,7 @@ from .heartbeat import awake
 from .keeper import was_free
 from .purse import Purse
 from .run import OnResult, Run
+from .tally import Tally
 
 if TYPE_CHECKING:
     from .core import AsyncFluxFill
@@ -42,8 +45,23 @@ def prepare(
     reuse: bool | None,
     retry: bool | Collection[str],
     again: Again | None = None,
+    here: bool = False,
 ) -> tuple[Run[Any], Callable[[], Coroutine[Any, Any, None]]]:
-    """Return a run, and what carries it out; nothing has begun yet."""
+    """Return a run, and what carries it out; nothing has begun yet.
+
+    Parameters
+    ----------
+    client
+        Who fills.
+    what
+        A sweep, or one request.
+    on_result, budget, reuse, retry
+        As in `AsyncFluxFill.start`.
+    again
+        How the results' missing points are sent again; None: they have no way to.
+    here
+        Whether this thread's own event loop is to do the work: nobody may wait for it here then.
+    """
     if not isinstance(what, (Sweep, FillRequest)):
         raise errors.InvalidInput(
             f"A {type(what).__name__} cannot be run: give a FillRequest or a Sweep."
@@ -53,52 +71,54 @@ def prepare(
     kinds = client._keeper.kinds(retry, single=single)
 
     def conclude(outcomes: list[Outcome]) -> Any:
-        return _the_one(run, outcomes) if single else _labelled(client, what, outcomes, again)
+        return _the_one(tally, outcomes) if single else _labelled(client, what, outcomes, again)
 
-    run: Run[Any] = Run(
-        points, conclude, service=client.service, purse=Purse(client._price, budget)
-    )
+    tally: Tally[Any] = Tally(len(points), conclude, Purse(client.price, budget))
+    if here:
+        tally.thread = threading.get_ident()
+    client._under_way.add(tally)
 
     async def outcome_of(point: Point) -> Outcome:
-        run.under_way(point.index)
+        tally.under_way(point.index)
         try:
-            return await client._obtain(
+            return await client._courier.obtain(
                 point.request,
                 reuse=reuse,
                 retry=kinds,
-                on_progress=run.seen_of(point.index),
-                before_sending=lambda: run.sending(point.index),
+                on_progress=partial(tally.heard, point.index),
+                before_sending=partial(tally.sending, point.index),
             )
         except errors.FluxFillError as error:
             return error
 
     async def work() -> None:
-        await _carry_out(client, run, outcome_of, on_result, what)
+        await _carry_out(client, tally, points, outcome_of, on_result, what)
 
-    return run, work
+    return Run(points, client.service, tally), work
 
 
 async def _carry_out(
     client: AsyncFluxFill,
-    run: Run[Any],
+    tally: Tally[Any],
+    points: tuple[Point, ...],
     outcome_of: Callable[[Point], Awaitable[Outcome]],
     on_result: OnResult | None,
     what: Sweep | FillRequest,
 ) -> None:
     failure: BaseException | None = None
-    waiting = iter(run.points)
+    waiting = iter(points)
 
     async def worker(points: Iterator[Point]) -> None:
         for point in points:
             async with client._own_places:
-                if run.is_stopped:
+                if tally.is_stopped:
                     return
                 outcome = await outcome_of(point)
             if isinstance(outcome, _HALTING):
-                run.halt(outcome)
+                tally.halt(outcome)
             if isinstance(outcome, errors.BudgetReached):
                 outcome = None
-            run.settled(point.index, outcome, was_free=was_free(outcome))
+            tally.settled(point.index, outcome, was_free=was_free(outcome))
             if on_result is not None and outcome is not None:
                 try:
                     on_result(point, outcome)
@@ -108,31 +128,29 @@ async def _carry_out(
     try:
         with anyio.CancelScope() as scope:
             loop = asyncio.get_running_loop()
-            if run.begin(lambda: loop.call_soon_threadsafe(scope.cancel)):
+            if tally.begin(lambda: loop.call_soon_threadsafe(scope.cancel)):
                 try:
                     if isinstance(what, Sweep):
                         await client._keeper.note_sweep(what)
                 except errors.StoreError as error:
-                    run.halt(error)
+                    tally.halt(error)
                 async with anyio.create_task_group() as group:
-                    for _ in range(min(len(run.points), client._max_active)):
+                    for _ in range(min(len(points), client._max_active)):
                         group.start_soon(worker, waiting)
     except BaseExceptionGroup as several:
         failure = several.exceptions[0]
     except Exception as error:
         failure = error
     except BaseException:  # its loop ends
-        run.cancel()
+        tally.stop()
         raise
     finally:
-        run.end(failure)
+        tally.end(failure)
 
 
-def in_background(run: Run[Any], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def in_background(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Let a run go on beside its caller, on the running loop."""
-    loop = asyncio.get_running_loop()
-    run.belongs_to_this_thread()
-    task = loop.create_task(_awake_while(work))
+    task = asyncio.get_running_loop().create_task(_awake_while(work))
     _in_background.add(task)
     task.add_done_callback(_in_background.discard)
 
@@ -156,15 +174,15 @@ def _labelled(
     return SweepResult(what, outcomes, ratings=client.store, again=again)
 
 
-def _the_one(run: Run[Any], outcomes: list[Outcome]) -> FillResult:
+def _the_one(tally: Tally[Any], outcomes: list[Outcome]) -> FillResult:
     match outcomes:
         case [FillResult() as result]:
             return result
         case [errors.FluxFillError() as error]:
             raise error
-    if run.halted_by is not None:
-        raise run.halted_by
-    if run.is_stopped:
+    if tally.halted_by is not None:
+        raise tally.halted_by
+    if tally.is_stopped:
         raise errors.RunStopped(
             "The fill was stopped before its picture came. If it was sent, client.resume() "
             "collects it."

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import nullcontext
-from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, Unpack, overload
 from weakref import WeakSet
 
@@ -20,21 +16,22 @@ from .. import errors
 from ..images import ImageSource
 from ..mask import MaskSource
 from ..options import FillKeywords
-from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
+from ..request import USD_PER_FILL, FillRequest
 from ..result import FillResult, FillTask
-from ..store import Attempt, Pending, RunStore, Stored
+from ..store import Attempt, RunStore
 from ..sweep import Sweep, SweepResult
-from . import conductor, retries, wire
+from . import conductor, wire
 from .collected import Collected
-from .doorbell import Doorbell
-from .heartbeat import awake, to_its_end
+from .courier import Courier
+from .heartbeat import awake
 from .keeper import Keeper
 from .keys import is_hosted, key_for
-from .places import MOST, Place, Places
-from .progress import OnProgress, tell
+from .places import MOST, Places
+from .progress import OnProgress
 from .run import SETTLES, OnResult, Run
 from .schedule import Schedule
-from .service import SampleExpired, Service
+from .service import Service
+from .tally import Tally
 
 if TYPE_CHECKING:
     from .receiver import Receiver
@@ -45,16 +42,7 @@ HOSTED_URL = "https://api.bfl.ai"
 StoreSource: TypeAlias = "RunStore | str | os.PathLike[str] | None"
 """A store, or the folder of one; None: nothing is kept."""
 
-_log = logging.getLogger(__name__)
-
-# How long a task keeps its place though nobody waits for it: it goes on at the service.
-_LEFT_ALONE = 15.0
-# The least time for a question, however near the deadline.
-_LEAST = 0.5
 _MOMENT = 0.01
-# Tasks that are waited for from so early on, s, tell how long they take.
-_WATCHED = 1.0
-_LONGEST_NAME = 80
 
 
 class AsyncFluxFill:
@@ -133,24 +121,30 @@ class AsyncFluxFill:
         self._price = USD_PER_FILL if price is None and is_hosted(base) else price
         self._timeout = timeout
         self._max_active = max_active
-        self._webhooks = webhooks
         self._own_places = anyio.Semaphore(max_active)
         # A service that is reached in another way is another one, whatever its address.
         shared = "bfl.ai" if is_hosted(base) else base.netloc.decode()
-        self._places = (
-            Places.of(shared, key.get_secret_value(), max_active)
-            if transport is None
-            else Places(max_active)
-        )
-        self._place_of: dict[str, Place] = {}
         self._keeper = Keeper(
             store if isinstance(store, RunStore) or store is None else RunStore(store),
             "bfl.ai" if is_hosted(base) else self._name,
             is_free=self._price == 0,
+            is_within=transport is not None and self._price == 0,
         )
-        self._schedule = Schedule(self._keeper.durations())
-        self._unfinished: dict[str, FillTask] = {}
-        self._runs: WeakSet[Run[Any]] = WeakSet()
+        self._courier = Courier(
+            service=self._service,
+            name=self._name,
+            price=self._price,
+            timeout=timeout,
+            keeper=self._keeper,
+            places=(
+                Places.of(shared, key.get_secret_value(), max_active)
+                if transport is None
+                else Places(max_active)
+            ),
+            schedule=Schedule(self._keeper.durations()),
+            webhooks=webhooks,
+        )
+        self._under_way: WeakSet[Tally[Any]] = WeakSet()
 
     @property
     def service(self) -> str:
@@ -170,7 +164,7 @@ class AsyncFluxFill:
     @property
     def unfinished(self) -> tuple[FillTask, ...]:
         """The tasks that were submitted through this client and whose picture is not here yet."""
-        return tuple(self._unfinished.values())
+        return self._courier.unfinished
 
     async def fill(
         self,
@@ -227,7 +221,9 @@ class AsyncFluxFill:
         kinds = self._keeper.kinds(retry, single=True)
         async with self._own_places:
             return await awake(
-                lambda: self._obtain(request, reuse=reuse, retry=kinds, on_progress=on_progress)
+                lambda: self._courier.obtain(
+                    request, reuse=reuse, retry=kinds, on_progress=on_progress
+                )
             )
 
     async def submit(self, request: FillRequest) -> FillTask:
@@ -252,11 +248,10 @@ class AsyncFluxFill:
             The service did not take it.
         """
         kinds = self._keeper.kinds(True, single=True)
-        patience = self._timeout
-        begun = await self._keeper.begin(request, reuse=False, retry=kinds, patience=patience)
+        begun = await self._keeper.begin(request, reuse=False, retry=kinds, patience=self._timeout)
         attempt = begun if isinstance(begun, Attempt) else None
         with attempt or nullcontext():
-            task, _ = await awake(lambda: self._submit(request, attempt))
+            task, _ = await awake(lambda: self._courier.submit(request, attempt))
         return task
 
     async def wait(self, task: FillTask, *, on_progress: OnProgress | None = None) -> FillResult:
@@ -284,7 +279,7 @@ class AsyncFluxFill:
                 "address that came with the task."
             )
         attempt = await self._keeper.attempt_of(task)
-        return await self._finish(task, time.monotonic() + self._timeout, on_progress, attempt)
+        return await self._courier.collect(task, attempt, on_progress=on_progress)
 
     async def resume(self) -> Collected:
         """Collect every picture that is still to be had: of this client, and of its store.
@@ -312,9 +307,7 @@ class AsyncFluxFill:
                     lost.append(error)
         except BaseException:
             if self.store is None:
-                self._unfinished = {result.task.id: result.task for result in results} | (
-                    self._unfinished
-                )
+                self._courier.take_back(result.task for result in results)
             raise
         return Collected(results, lost, self._keeper.unconfirmed())
 
@@ -360,10 +353,9 @@ class AsyncFluxFill:
             To be awaited, watched, or cancelled.
         """
         run, work = conductor.prepare(
-            self, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry
+            self, what, on_result=on_result, budget=budget, reuse=reuse, retry=retry, here=True
         )
-        conductor.in_background(run, work)
-        self._runs.add(run)
+        conductor.in_background(work)
         return run
 
     async def sweep(
@@ -412,11 +404,11 @@ class AsyncFluxFill:
 
     async def close(self) -> None:
         """Stop what runs, and close the connections. Tasks that were submitted go on."""
-        runs = tuple(self._runs)
+        runs = tuple(self._under_way)
         for run in runs:
-            run.cancel()
+            run.stop()
         with anyio.move_on_after(SETTLES):
-            while not all(run.is_done for run in runs):
+            while not all(run.future.done() for run in runs):
                 await anyio.sleep(_MOMENT)
         await self._service.close()
 
@@ -432,246 +424,3 @@ class AsyncFluxFill:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Clients hold a key and connections, and are not pickled: make one there.")
-
-    # ----------------------------------------------------------------------------------- the steps
-
-    async def _obtain(
-        self,
-        request: FillRequest,
-        *,
-        reuse: bool | None,
-        retry: Collection[str],
-        on_progress: OnProgress | None = None,
-        before_sending: Callable[[], None] = lambda: None,
-    ) -> FillResult:
-        """Return the picture: from the store, of a task under way, or by sending the request."""
-        while True:
-            begun = await self._keeper.begin(
-                request, reuse=reuse, retry=retry, patience=self._timeout
-            )
-            if isinstance(begun, Stored):
-                return begun.result
-            if not isinstance(begun, Pending):
-                break
-            give_up = time.monotonic() + self._timeout
-            try:
-                return await self._finish(begun.task, give_up, on_progress, begun.attempt)
-            except errors.TaskNotFound:
-                if "expired" not in retry:
-                    raise
-        with begun or nullcontext():
-            task, give_up = await self._submit(request, begun, before_sending)
-        return await self._finish(task, give_up, on_progress, begun)
-
-    async def _submit(
-        self,
-        request: FillRequest,
-        attempt: Attempt | None,
-        before_sending: Callable[[], None] = lambda: None,
-    ) -> tuple[FillTask, float]:
-        """Return the task, and the moment at which to give it up."""
-        deadline = retries.Deadline(self._timeout)
-        # Of the trials so far; at hand also for who is stopped before the next one.
-        refusals: list[errors.FluxFillError] = []
-        try:
-            async for trial in retries.submitting(deadline):
-                with trial:
-                    # However long it takes to get a place: the deadline is for the service.
-                    began = time.monotonic()
-                    place = await self._places.take()
-                    deadline.moment += time.monotonic() - began
-                    give_up = deadline.moment
-                    post = partial(
-                        self._post, request, place, give_up, attempt, before_sending, refusals
-                    )
-                    return await self._send(post, give_up), give_up
-        finally:
-            if attempt is not None and refusals:
-                await self._keeper.note_refusal(attempt, refusals[-1])
-        raise AssertionError("tenacity returns or raises")
-
-    async def _send(self, post: Callable[[], Awaitable[FillTask]], give_up: float) -> FillTask:
-        """Send a request once, and say more of what hinders it."""
-        try:
-            # Not even a stop breaks this off: the id would be lost, but not the price.
-            return await to_its_end(post)
-        except errors.TooManyTasks as error:
-            raise self._too_many(error) from None
-        except errors.InsufficientCredits as error:
-            raise await self._with_credits(error, give_up) from None
-
-    async def _post(
-        self,
-        request: FillRequest,
-        place: Place,
-        give_up: float,
-        attempt: Attempt | None,
-        before_sending: Callable[[], None],
-        refusals: list[errors.FluxFillError],
-    ) -> FillTask:
-        """Send the request, in a place that its task keeps; note why it was not taken."""
-        try:
-            if not refusals:
-                before_sending()
-                if attempt is not None:
-                    await to_thread.run_sync(attempt.intend)
-            task = await self._service.submit(request, within=_left(give_up))
-            refusals.clear()
-            if attempt is not None:
-                await to_thread.run_sync(attempt.submitted, task)
-        except BaseException as error:
-            place.leave()
-            if isinstance(error, errors.FluxFillError):
-                refusals.append(error)
-            if isinstance(error, errors.TooManyTasks):
-                self._places.refused()
-            raise
-        self._unfinished[task.id] = task
-        self._place_of[task.id] = place
-        self._leave_place(task, ended=False)
-        self._places.accepted()
-        _log.info("Task %s: submitted", task.id, extra={"task": task.id})
-        return task
-
-    async def _finish(
-        self,
-        task: FillTask,
-        give_up: float,
-        on_progress: OnProgress | None,
-        attempt: Attempt | None,
-    ) -> FillResult:
-        """Wait for a task in its place, keep its picture, and note how it ended."""
-        if attempt is not None and attempt.result is not None:
-            self._unfinished.pop(task.id, None)
-            return attempt.result
-        self._unfinished.setdefault(task.id, task)
-        if (place := self._place_of.get(task.id)) is not None:
-            place.expires = float("inf")
-        ended = False
-        try:
-            with anyio.fail_after(_left(give_up)):
-                result = await awake(lambda: self._result(task, give_up, on_progress))
-            if attempt is not None:
-                result = await self._keeper.keep(attempt, result)
-            ended = True
-        except TimeoutError:
-            raise errors.TaskTimeout(
-                f"Task {task.id} is not ready after {self._timeout:g} s. It goes on: "
-                "client.wait(error.task) waits for it again.",
-                task=task,
-            ) from None
-        except (errors.TaskModerated, errors.TaskFailed, errors.TaskNotFound) as error:
-            ended = True
-            if attempt is not None:
-                await self._keeper.note_end(attempt, error)
-            raise
-        finally:
-            if ended:
-                self._unfinished.pop(task.id, None)
-            self._leave_place(task, ended=ended)
-        _log.info("Task %s: picture received", task.id, extra={"task": task.id})
-        return result
-
-    async def _result(
-        self, task: FillTask, give_up: float, on_progress: OnProgress | None
-    ) -> FillResult:
-        poll, was_seen = await self._until_ready(task, give_up, on_progress)
-        try:
-            encoded = await self._service.fetch(task, poll.sample, within=_left(give_up))
-        except SampleExpired:
-            _log.info("Task %s: address expired", task.id, extra={"task": task.id})
-            poll, _ = await self._until_ready(task, give_up, None)
-            encoded = await self._fetch_afresh(task, poll, give_up)
-        details = dict(poll.details)
-        asked = None if task.request is None else task.request.seed
-        return FillResult(
-            task=task,
-            encoded=encoded,
-            service=str(details.pop("service", self._name))[:_LONGEST_NAME],
-            seed=asked if poll.seed is None else poll.seed,
-            duration=_age(task) if was_seen else None,
-            price=self._price if poll.cost is None else poll.cost * USD_PER_CREDIT,
-            details=details,
-        )
-
-    async def _fetch_afresh(self, task: FillTask, poll: wire.Poll, give_up: float) -> bytes:
-        try:
-            return await self._service.fetch(task, poll.sample, within=_left(give_up))
-        except SampleExpired:
-            raise errors.DownloadFailed(
-                f"The picture of task {task.id} is ready and paid for, but its address is refused, "
-                "a fresh one too. client.wait(error.task) asks for another.",
-                task=task,
-            ) from None
-
-    async def _until_ready(
-        self, task: FillTask, give_up: float, on_progress: OnProgress | None
-    ) -> tuple[wire.Poll, bool]:
-        """Poll when the schedule says so, or when the service calls.
-
-        Returns also whether it was seen to become ready: else nobody knows how long ago that was.
-        """
-        bell, looks, age = Doorbell(), 0, _age(task)
-        watched = age < _WATCHED
-        born = time.monotonic() - age  # clocks on the wall may be set meanwhile
-        unsubscribe = self._webhooks.subscribe(task.id, bell.ring) if self._webhooks else None
-        try:
-            for moment in self._schedule.moments():
-                if moment <= age and looks:
-                    continue  # past while the last answer came
-                # A call comes once; without one, the schedule goes on.
-                await (anyio.sleep if bell.is_rung else bell.wait)(max(0.0, moment - age))
-                age = time.monotonic() - born
-                poll = await self._service.poll(task, age=age, within=_left(give_up))
-                looks, age = looks + 1, time.monotonic() - born
-                _log.debug("Task %s: %s", task.id, poll.status, extra={"task": task.id})
-                if on_progress is not None:
-                    await tell(on_progress, task, poll, age=age)
-                if poll.is_ready:
-                    if was_seen := watched or looks > 1:
-                        self._schedule.learn(age, looks=looks)
-                    return poll, was_seen
-        finally:
-            if unsubscribe is not None:
-                unsubscribe()
-        raise AssertionError("the moments never end")
-
-    def _leave_place(self, task: FillTask, *, ended: bool) -> None:
-        """Give the task's place back, at once or when the task must be over."""
-        place = self._place_of.get(task.id)
-        if place is None:
-            return
-        if ended:
-            del self._place_of[task.id]
-            place.leave()
-        else:
-            place.leave_after(max(_LEFT_ALONE, 3 * (self._schedule.typical or 0.0)))
-
-    def _too_many(self, error: errors.TooManyTasks) -> errors.TooManyTasks:
-        return errors.TooManyTasks(
-            f"{error} {self._places.taken} of this process's tasks are under way with this key, "
-            "and the service takes no more.",
-            response=error.response,
-        )
-
-    async def _with_credits(
-        self, error: errors.InsufficientCredits, give_up: float
-    ) -> errors.InsufficientCredits:
-        """Say how many credits are left, if the service says so."""
-        try:
-            left = await self._service.credits(within=_left(give_up))
-        except errors.FluxFillError:
-            return error
-        return errors.InsufficientCredits(
-            f"{error} {left:g} credits are left.", response=error.response
-        )
-
-
-def _left(give_up: float) -> float:
-    """How much time is left, s."""
-    return max(_LEAST, give_up - time.monotonic())
-
-
-def _age(task: FillTask) -> float:
-    """How long ago a task was submitted, s; another machine's clock may be ahead of this one's."""
-    return max(0.0, (datetime.now(UTC) - task.submitted).total_seconds())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from functools import partial
 
 import anyio
 from anyio import to_thread
@@ -34,12 +35,18 @@ class Keeper:
         By which name the store knows the service.
     is_free
         Whether its pictures cost nothing: then whatever got lost is simply sent again.
+    is_within
+        Whether it runs in this process: no other one can ask for its tasks, nor this one for those
+        of another.
     """
 
-    def __init__(self, store: RunStore | None, service: str, *, is_free: bool) -> None:
+    def __init__(
+        self, store: RunStore | None, service: str, *, is_free: bool, is_within: bool
+    ) -> None:
         self.store = store
         self._service = service
         self._is_free = is_free
+        self._is_within = is_within
 
     def kinds(self, retry: bool | Collection[str], *, single: bool) -> tuple[str, ...]:
         """Return which ends are no hindrance to sending a request again."""
@@ -69,10 +76,13 @@ class Keeper:
         give_up = time.monotonic() + patience
         while True:
             begun = await to_thread.run_sync(
-                lambda: store.begin(request, service=self._service, reuse=reuse, retry=retry)
+                partial(store.begin, request, service=self._service, reuse=reuse, retry=retry)
             )
             if isinstance(begun, Ended):
                 raise _as_error(begun)
+            if self._is_within and isinstance(begun, Pending) and begun.attempt.is_elsewhere:
+                reuse = False  # whoever is at it may never ask for it
+                continue
             if not isinstance(begun, Elsewhere):
                 return begun
             if time.monotonic() > give_up:
@@ -123,8 +133,14 @@ class Keeper:
             await to_its_end(lambda: to_thread.run_sync(store.save_sweep, sweep))
 
     def pending(self) -> list[FillTask]:
-        """Return the service's tasks whose picture is not here yet."""
-        return [] if self.store is None else self.store.pending(self._service)
+        """Return the service's tasks whose picture is not here yet, and can be asked for here."""
+        if (store := self.store) is None:
+            return []
+        tasks = store.pending(self._service)
+        if not self._is_within:
+            return tasks
+        attempts = ((task, store.attempt_of(task)) for task in tasks)
+        return [task for task, attempt in attempts if not (attempt and attempt.is_elsewhere)]
 
     def unconfirmed(self) -> list[Unconfirmed]:
         """Return what may have been sent to the service, and nobody knows what came of it."""

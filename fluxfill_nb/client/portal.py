@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -32,12 +33,10 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     """Run ``work`` on the background loop and wait for it; the stop button cancels it."""
     future = begin(work)
     try:
-        while True:
-            try:
+        while not future.done():
+            with suppress(TimeoutError):
                 return future.result(_SLICE)
-            except TimeoutError:
-                if future.done():
-                    raise
+        return future.result()
     except CancelledError:
         raise RuntimeError("The background loop of fluxfill_nb was shut down.") from None
     except BaseException:

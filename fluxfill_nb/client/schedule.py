@@ -10,24 +10,32 @@ _REMEMBERED = 16
 _ENOUGH = 3
 # Until something is known: often at first, for engines that are close by.
 _FIRST, _FACTOR, _LONGEST = 0.1, 1.25, 1.0
-# Once it is: from a little before the early ones, in steps of this share of the time passed.
-_EARLY, _LATE, _STEP = 0.15, 0.95, 0.08
-# What is ready at the first look has been so for a while: looked for sooner, next time.
-_SOONER = 0.85
+# Once it is: from the early ones on, in steps of this share of the time passed.
+_EARLY, _LATE, _STEP = 0.25, 0.95, 0.075
+# Before: at least so often, s, or after this share of the time passed. What is known may be wrong,
+# as services are slow at one hour and quick at the next.
+_RARELY, _SHARE = 3.0, 0.5
 _SHORTEST = 0.05
 
 
 class Schedule:
-    """The moments at which to poll, s after the submission. May be shared by threads."""
+    """The moments at which to poll, s after the submission. May be shared by threads.
+
+    Parameters
+    ----------
+    durations
+        How long fills took, s, the last one last.
+    """
 
     def __init__(self, durations: Iterable[float] = ()) -> None:
         self._durations = deque(durations, maxlen=_REMEMBERED)
         self._lock = threading.Lock()
 
-    def learn(self, duration: float, *, looks: int) -> None:
-        """Note after how long and how many looks a picture was ready, s."""
+    def learn(self, ready: float, *, unready: float) -> None:
+        """Note when a picture was seen to be ready, and when it last was not, s."""
         with self._lock:
-            self._durations.append(duration if looks > 1 else duration * _SOONER)
+            # Nobody knows when in between; the longer that was, the more is there to learn.
+            self._durations.append((unready + ready) / 2)
 
     @property
     def typical(self) -> float | None:
@@ -46,9 +54,13 @@ class Schedule:
         if len(known) < _ENOUGH:
             yield from _ever_fewer(0.0, _FIRST)
             return
-        # A little early, so that it is noticed when pictures become ready sooner.
-        moment = max(_SHORTEST, known[int(_EARLY * len(known))] * (1 - _STEP))
-        late = known[int(_LATE * len(known))]
+        early, late = (known[int(share * len(known))] for share in (_EARLY, _LATE))
+        early = max(_SHORTEST, early * (1 - _STEP / 2))
+        moment = _RARELY
+        while moment < early * (1 - _STEP):
+            yield moment
+            moment += max(_RARELY, _SHARE * moment)
+        moment = min(moment, early)
         while moment <= late:
             yield moment
             moment += max(_SHORTEST, _STEP * moment)

@@ -12,6 +12,7 @@ import httpx
 from .. import errors
 from ..request import USD_PER_CREDIT, USD_PER_FILL, FillRequest
 from ..result import FillStatus, FillTask
+from .keys import is_hosted
 
 _SHOWN = 300
 _LISTED = 10
@@ -115,9 +116,10 @@ def refuse(response: httpx.Response) -> NoReturn:
     code, host = response.status_code, response.request.url.host
     said = _said(response)
     if code == 402:
+        more = "buy credits" if is_hosted(response.request.url) else f"ask who runs {host} for more"
         raise errors.InsufficientCredits(
             f"The account's credits do not pay for a fill, which costs ${USD_PER_FILL:.2f} "
-            f"({USD_PER_FILL / USD_PER_CREDIT:g} credits). Nothing was charged; buy credits, or "
+            f"({USD_PER_FILL / USD_PER_CREDIT:g} credits). Nothing was charged; {more}, or "
             'work on with fluxfill_nb.connect("local").',
             response=response,
         )

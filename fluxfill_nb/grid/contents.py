@@ -254,9 +254,13 @@ class Survey:
     def _title(self, page: int) -> str:
         title = self._look.title
         if title is None:
-            prompt = self._runs.sweep.request.prompt or ""
-            is_common = len({point.request.prompt for point in self._runs.sweep.points}) == 1
-            title = " ".join(prompt.split()) if is_common else ""
+            sweep = self._runs.sweep
+            prompts = {point.request.prompt for point in sweep.points}
+            if len(prompts) == 1:
+                title = prompts.pop()
+            elif "prompt" not in sweep.axes:  # its fields say what differs
+                title = sweep.request.prompt
+            title = " ".join((title or "").split())
         if self._places.page is None:
             return title
         where = f"{self._places.page.header(page)} ({page + 1} of {len(self._places.page)})"

@@ -1,9 +1,8 @@
-"""From a page to a figure, and from a figure to pixels."""
+"""From a page to a figure."""
 
 from __future__ import annotations
 
 import functools
-import io
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path as Outline
@@ -25,18 +23,14 @@ from ..mask import Size
 from ..result import FillResult
 from ..showing import Showing, difference_colours, fitted
 from .contents import Cell, number_text
-from .fonts import DRAWING, drawable, font, measured
+from .figures import DPI, Shown
+from .fonts import drawable, font, measured
 from .layout import FAINT, INK, LINE, Box, Page, Text, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.backend_bases import RendererBase
 
-DPI = 100
-"""Of the layout: one of its px is a pixel of the figure as it is shown."""
-
-QUALITY = 88
-"""Of the JPEGs that notebooks show."""
-
+# One px of the layout is a pixel of the figure as it is shown.
 _POINTS = 72 / DPI
 _COLOURS = colormaps["viridis"]
 _DARK = 0.45  # luminance below which text on a colour is white
@@ -46,14 +40,6 @@ _STAR = "#ffc83d"
 
 Paint = Callable[[Size], Image.Image]
 """Makes a picture of at most a size."""
-
-
-class Shown(Figure):
-    """A figure that a notebook shows though nobody has loaded pyplot: as a JPEG, being photos."""
-
-    def _repr_jpeg_(self) -> bytes:
-        with DRAWING:
-            return as_jpeg(self, self.dpi)
 
 
 class _Pictures(Artist):
@@ -99,8 +85,7 @@ class _Pictures(Artist):
 
 def draw(page: Page[Cell], extent: tuple[float, float], show: str, showing: Showing) -> Figure:
     """A figure of a page: one Axes whose data are px."""
-    figure = Shown(figsize=(page.width / DPI, page.height / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = Shown(of_photos=True, figsize=(page.width / DPI, page.height / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, page.width), ylim=(page.height, 0))
     axes.set_axis_off()
     axes.set_autoscale_on(False)
@@ -192,28 +177,3 @@ def _write(axes: Axes, text: Text) -> list[Any]:
         )
         for number, line in enumerate(text.lines)
     ]  # fmt: skip
-
-
-def rendered(figure: Figure, dpi: float) -> Image.Image:
-    """The figure as a picture, mode RGBX: its canvas, not copied.
-
-    Drawn once, which is less than ``figure.savefig`` does. JPEG takes it so.
-    """
-    canvas, own_dpi = figure.canvas, figure.dpi
-    try:
-        figure.dpi = dpi
-        drawing = FigureCanvasAgg(figure)
-        drawing.draw()  # type: ignore[no-untyped-call]
-        size = drawing.get_width_height(physical=True)
-        pixels: Any = drawing.buffer_rgba()  # type: ignore[no-untyped-call]
-        return Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1)
-    finally:
-        figure.dpi = own_dpi
-        figure.set_canvas(canvas)
-
-
-def as_jpeg(figure: Figure, dpi: float) -> bytes:
-    """The figure as notebooks show it."""
-    buffer = io.BytesIO()
-    rendered(figure, dpi).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

@@ -17,7 +17,8 @@ from ..errors import InvalidOption
 from ..showing import Showing, fitted
 from ..sweep.dimensions import dimensions_of
 from .contents import Cell, Look, Survey
-from .drawing import DPI, as_jpeg, draw, rendered
+from .drawing import draw
+from .figures import DPI, as_jpeg, rendered
 from .fonts import DRAWING, measured
 from .layout import Page, lay_out
 from .places import ROLES, places_of

@@ -22,6 +22,7 @@ LINE = 1.3
 """From one line of text to the next, in sizes of the text."""
 
 _MAX_HEADER_LINES = 3
+_LONG_HEADER = 2
 _MAX_TITLE_LINES = 2
 _MAX_LEGEND_LINES = 4
 _LEAST_WIDTH = 30  # in sizes of the text, so that a title is readable above a single cell
@@ -184,14 +185,19 @@ def wrapped(
     return tuple(lines)
 
 
-def _joined(parts: Sequence[str], width: float, measure: Callable[[str], float]) -> tuple[str, ...]:
-    """The parts with dots between them, in lines that end between two parts if they can."""
+def _joined(
+    parts: Sequence[str], separator: str, width: float, measure: Callable[[str], float]
+) -> tuple[str, ...]:
+    """The parts in lines that end between two parts; what takes several has them for itself."""
     lines: list[str] = []
+    has_room = False
     for part in parts:
-        if lines and measure(longer := f"{lines[-1]} · {part}") <= width:
+        if has_room and measure(longer := f"{lines[-1]}{separator}{part}") <= width:
             lines[-1] = longer
         else:
-            lines += wrapped(part, width, measure)
+            own = wrapped(part, width, measure)
+            lines += own
+            has_room = len(own) == 1
     return tuple(lines)
 
 
@@ -239,7 +245,7 @@ class _Layout(Generic[Content]):
         )
         self.col_headers = self._headers(places.col, width, _MAX_HEADER_LINES)
         self.captions = {
-            place: _joined(parts, width, self._measure(0.8))
+            place: _joined(parts, " · ", width, self._measure(0.8))
             for place, parts in self.contents.captions.items()
         }
         # The original's column stands a little apart from what it is compared with.
@@ -349,19 +355,28 @@ class _Layout(Generic[Content]):
     def _headers(
         self, dimension: Dimension | None, width: float, most: int, *, bold: bool = False
     ) -> list[tuple[str, ...]]:
-        """The headers of a dimension; if they are too long, numbers that a legend explains."""
+        """The headers of a dimension.
+
+        If they are long, without what they share; if they are too long even so, numbers. A legend
+        explains both.
+        """
         if dimension is None:
             return []
         measure = self._measure(1.0, bold=bold)
-        texts = [dimension.header(position) for position in range(len(dimension))]
-        headers = [wrapped(text, width, measure) for text in texts]
-        broken = any(measure(word) > width for text in texts for word in text.split())
-        if broken or max(map(len, headers)) > max(most, 1):
-            letter = self._letter(dimension.names[0])
-            codes = [f"{letter}{number}" for number in range(1, len(texts) + 1)]
-            self.legend += zip(codes, texts, strict=True)
-            headers = [(code,) for code in codes]
-        return headers
+        short, shared = dimension.shortened()
+        ways = [(dimension, min(most, _LONG_HEADER)), (short, most)] if shared else []
+        for way, limit in [*ways, (dimension, most)]:
+            parts = [way.parts(position) for position in range(len(way))]
+            headers = [_joined(own, ", ", width, measure) for own in parts]
+            words = {word for own in parts for part in own for word in part.split()}
+            if max(map(len, headers)) <= max(limit, 1) and max(map(measure, words)) <= width:
+                if way is short:
+                    self.legend += shared.items()
+                return headers
+        letter = self._letter(dimension.names[0])
+        codes = [f"{letter}{number}" for number in range(1, len(dimension) + 1)]
+        self.legend += zip(codes, map(dimension.header, range(len(dimension))), strict=True)
+        return [(code,) for code in codes]
 
     def _letter(self, name: str) -> str:
         """A short name for an axis that no other one has."""

@@ -7,13 +7,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..images import encode_png
 from ..metrics import named_metrics
 from ..sweep.dimensions import value_text
-from .drawing import rendered
+from .figures import Shown
 from .fonts import DRAWING, drawable
 from .layout import FAINT
 from .places import check_axis
@@ -23,14 +21,6 @@ if TYPE_CHECKING:
 
 _COLOURS = colormaps["viridis"]
 _SHOWN = 24  # characters of a label
-
-
-class _Shown(Figure):
-    """A figure that a notebook shows although nobody has loaded pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        with DRAWING:
-            return encode_png(rendered(self, self.dpi).convert("RGB"))
 
 
 def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> Figure:
@@ -77,8 +67,7 @@ def plot(runs: SweepResult, metric: str, x: str, *, hue: str | None = None) -> F
     is_scale = all(isinstance(label, (int, float)) for label in labels)
     where = {label: label if is_scale else place for place, label in enumerate(labels)}
     with DRAWING:
-        figure = _Shown(figsize=(6.4, 4), layout="constrained", facecolor="white")
-        FigureCanvasAgg(figure)
+        figure = Shown(of_photos=False, figsize=(6.4, 4), layout="constrained")
         axes = figure.add_subplot()
         groups: tuple[Any, ...] = runs.axes[hue] if hue else (None,)
         for number, group in enumerate(groups):

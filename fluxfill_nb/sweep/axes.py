@@ -142,6 +142,7 @@ def read(name: str, given: Any) -> Axis:
         values = _settings(name, values)
     labels = values if labels is None else labels
     _check_unique(name, labels, [v.digest for v in values] if name in PICTURES else values)
+    _check_unique(name, labels, labels)
     return Axis(name, tuple(labels), tuple(values))
 
 

@@ -93,10 +93,10 @@ class Space:
                 "without() needs labels, as in without(guidance=30), or one function of them, as "
                 "in without(lambda point: point['guidance'] > 30)."
             )
-        self.check_countable()
         if function is None:
             out = set(self.find(labels))
         else:
+            self.check_countable()
             if not callable(function):
                 raise InvalidInput(
                     f"without({function!r}): give a function, or labels by name, as in "
@@ -134,8 +134,9 @@ class Space:
         Raises
         ------
         fluxfill_nb.errors.InvalidInput
-            An axis is unknown, or a label none of its own.
+            An axis is unknown, a label none of its own, or there are too many points.
         """
+        self.check_countable()
         wanted = {
             name: set(self.axis(name).find(label, self.axes[name]))
             for name, label in labels.items()

@@ -7,53 +7,21 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from ..errors import (
-    FluxFillError,
-    InvalidInput,
-    SubmissionUnconfirmed,
-    TaskModerated,
-)
-from ..metrics import Sample, named_metrics
+from ..errors import FluxFillError, InvalidInput, SubmissionUnconfirmed
+from ..metrics import Sample, diversity, named_metrics
 from ..result import FillResult
 from ..wording import counted, extent, listed, named
 from .axes import is_several
+from .outcomes import STATES, Outcome, status
+from .ratings import MOST_STARS, Memory, Ratings
 from .sweep import Point, Sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..grid import Grid
-
-MOST_STARS = 5
-"""The best rating."""
-
-Outcome: TypeAlias = FillResult | FluxFillError | None
-"""What came of a point: a picture, the reason why there is none, or nothing yet."""
-
-
-class Ratings(Protocol):
-    """Where stars are kept; a `fluxfill_nb.RunStore` keeps them on disk."""
-
-    def stars(self, key: str) -> int:
-        """Return the stars of a result, by its key; 0: none."""
-
-    def star(self, key: str, stars: int) -> None:
-        """Give a result stars; 0 takes them away."""
-
-
-class _Memory:
-    """Stars for as long as the process lives."""
-
-    def __init__(self) -> None:
-        self._stars: dict[str, int] = {}
-
-    def stars(self, key: str) -> int:
-        return self._stars.get(key, 0)
-
-    def star(self, key: str, stars: int) -> None:
-        self._stars[key] = stars
 
 
 class SweepResult:
@@ -121,7 +89,7 @@ class SweepResult:
                 )
         self._sweep = sweep
         self._outcomes: tuple[Outcome, ...] = outcomes
-        self._ratings = _Memory() if ratings is None else ratings
+        self._ratings = Memory() if ratings is None else ratings
         self._again = again
 
     def __getstate__(self) -> dict[str, Any]:
@@ -379,9 +347,11 @@ class SweepResult:
             Which of `fluxfill_nb.metrics.METRICS`; none: all.
         """
         chosen = named_metrics(names)
+        to_compare = any(metric.measure is diversity for metric in chosen)
         rows = []
         for group in self._by_settings():
-            holes = {point: Sample(result).small_hole for point, result in group.items()}
+            compared = group if to_compare and len(group) > 1 else {}
+            holes = {point: Sample(result).small_hole for point, result in compared.items()}
             for point, result in group.items():
                 sample = Sample(result)
                 others = [hole for twin, hole in holes.items() if twin is not point]
@@ -513,22 +483,3 @@ class SweepResult:
             else:
                 bundle["image/jpeg"] = shown["image/jpeg"]
         return bundle
-
-
-STATES = ("done", "failed", "moderated", "unconfirmed", "missing")
-"""What can have become of a point."""
-
-
-def status(outcome: Outcome) -> str:
-    """Return one of `STATES` for what came of a point."""
-    match outcome:
-        case FillResult():
-            return "done"
-        case None:
-            return "missing"
-        case TaskModerated():
-            return "moderated"
-        case SubmissionUnconfirmed():
-            return "unconfirmed"
-        case _:
-            return "failed"
