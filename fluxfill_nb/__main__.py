@@ -7,6 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,22 @@ _LOOK = 0.2
 # Where `fill` keeps what it makes, and `runs` looks for it.
 _STORE = "runs"
 _LONGEST_PROMPT = 40
+# The states of what costs something.
+_PAID = ("done", "pending", "expired")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 if the service said no, 2 for wrong input."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe may know fewer characters than prompts have.
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except errors.InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -87,9 +98,15 @@ def _add_fill(commands: Any) -> None:
                 f"--{name.replace('_', '-')}",
                 metavar="VALUE",
                 default=argparse.SUPPRESS,
-                help=f"{field.description} It is {FillOptions.rule(name)}.".replace("%", "%%"),
+                help=_help(name, field.description or ""),
             )
     fill.set_defaults(run=_fill)
+
+
+def _help(name: str, description: str) -> str:
+    # What is not given is None; nobody can type it.
+    rule = FillOptions.rule(name).removesuffix(", or None")
+    return f"{description} It is {rule}.".replace("%", "%%")
 
 
 def _fill(options: argparse.Namespace) -> None:
@@ -107,12 +124,18 @@ def _fill(options: argparse.Namespace) -> None:
     given = {name: value for name, value in vars(options).items() if name in FillOptions.names()}
     mask = None if options.mask == "alpha" else Mask(Path(options.mask))
     request = FillRequest(options.picture, mask, **given)
+    began = datetime.now(UTC)
     with connect(options.service, store=options.store or None) as client:
         print(f"{client.service}: filling {_share(request)} …", flush=True)
         result = client.fill(request)
         result.save(options.output, feather=options.feather, raw=options.raw)
-    price = "" if not result.price else f", ${result.price:.2f}"
-    print(f"{options.output} (seed {result.seed}, {result.duration:.1f} s{price})")
+    facts = [] if result.seed is None else [f"seed {result.seed}"]
+    if result.task.submitted < began:
+        facts.append(f"kept from {_when(result.task.submitted)}, not paid for again")
+    else:
+        facts += [] if result.duration is None else [f"{result.duration:.1f} s"]
+        facts += [f"${result.price:.2f}"] if result.price else []
+    print(f"{options.output} ({', '.join(facts)})" if facts else options.output)
 
 
 def _share(request: FillRequest) -> str:
@@ -145,8 +168,8 @@ def _runs(options: argparse.Namespace) -> None:
     rows = [row for row in store.table() if wanted in (row["prompt"] or "").lower()]
     for row in rows[-(options.last or 0) :]:
         print(_line(row))
-    spent = sum(row["price"] or 0.0 for row in rows)
-    print(f"{store}, ${spent:.2f} spent" + (f" on these {len(rows)}" if wanted else ""))
+    spent = sum(row["price"] or 0.0 for row in rows if row["state"] in _PAID)
+    print(f"{store}, {len(rows):,} with {options.prompt!r}, ${spent:.2f}" if wanted else store)
     for problem in store.problems:
         print(f"problem: {problem}", file=sys.stderr)
 
@@ -156,10 +179,14 @@ def _line(row: dict[str, Any]) -> str:
     if len(prompt) > _LONGEST_PROMPT:
         prompt = prompt[: _LONGEST_PROMPT - 1] + "…"
     stars = " " + "*" * row["stars"] if row["stars"] else ""
-    settings = f"seed {row['seed']}, guidance {row['guidance']:g}, steps {row['steps']}"
+    seed = "" if row["seed"] is None else f"seed {row['seed']}, "
+    settings = f"{seed}guidance {row['guidance']:g}, steps {row['steps']}"
     what = row["picture"] or row["reason"] or ""
-    when = row["when"].astimezone().strftime("%Y-%m-%d %H:%M")
-    return f"{when}  {row['state']:<11}  {prompt!r} ({settings}){stars}  {what}"
+    return f"{_when(row['when'])}  {row['state']:<11}  {prompt!r} ({settings}){stars}  {what}"
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _add_serve(commands: Any) -> None:

@@ -6,10 +6,12 @@ import base64
 import binascii
 import hashlib
 import io
+import math
 import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -35,16 +37,27 @@ ImageSource: TypeAlias = (
 """What `open_image` takes."""
 
 # What Pillow may open here. Formats that run other programs (EPS) or hold no photographs stay out.
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 # What the service is known to take as it is; everything else is sent as PNG.
 _SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")
-_SIGNATURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP", b"GIF8": "GIF"}
+_SIGNATURES = {
+    b"\x89PNG": "a PNG",
+    b"\xff\xd8\xff": "a JPEG",
+    b"RIFF": "a WebP",
+    b"GIF8": "a GIF",
+    b"ftypavif": "an AVIF",  # from the fifth byte on
+}
+# What a HEIC file says of itself, from its fifth byte on.
+_HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # What whole files end with. Pillow shows some that lack it, where others refuse them.
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 _FILE = "_fluxfill_nb_file"
 _ORIENTATION = 0x0112
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # How much of a path or text an error repeats.
 _SHOWN = 200
+# How far rounding may take floats beyond 0 and 1: less than half of one of 255 levels.
+_ROUNDING = 1e-3
 
 
 def open_image(source: ImageSource, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Image:
@@ -145,12 +158,12 @@ def read(
 
     For `open_image` and `fluxfill_nb.Mask`, which differ in what they make of the modes.
     """
-    if not max_megapixels > 0:
-        raise InvalidImage(f"max_megapixels is {max_megapixels!r}: it must be above 0.")
+    if not (isinstance(max_megapixels, Real) and max_megapixels > 0):
+        raise InvalidImage(f"max_megapixels is {max_megapixels!r}: it must be a number above 0.")
     if isinstance(source, Image.Image):
         image, data, name = source, None, "the Pillow image"
     elif is_array(source):
-        image, data, name = _from_array(np.asarray(source)), None, "the array"
+        image, data, name = _from_array(as_array(source)), None, "the array"
     else:
         data, name = _bytes_of(source)
         image = _open_bytes(data, name)
@@ -167,8 +180,9 @@ def read(
         remedy = "Get a whole copy of it."
         if data is None:
             remedy = "Was its file closed before it was loaded? Then give the file itself."
+        reason = str(error) or type(error).__name__
         raise InvalidImage(
-            f"{_sentence(name)} is cut off or damaged ({error or type(error).__name__}). {remedy}"
+            f"{_sentence(name)} is cut off or damaged ({reason}). {remedy}"
         ) from error
     upright.format = image.format
     return upright, file
@@ -178,7 +192,24 @@ def is_array(source: object) -> bool:
     """Whether a source holds pixels as numbers: NumPy's, or another library's."""
     if isinstance(source, memoryview):
         return source.ndim > 1
-    return hasattr(source, "__array__") and not isinstance(source, Image.Image)
+    # NumPy's own texts have it as well: paths that come out of an array.
+    return hasattr(source, "__array__") and not isinstance(source, (Image.Image, str, bytes))
+
+
+def as_array(source: object) -> npt.NDArray[Any]:
+    """Return the numbers of what `is_array` says is one.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidImage
+        It does not give them.
+    """
+    try:
+        return np.asarray(source)
+    except Exception as error:  # a tensor on a GPU, or one with gradients
+        raise InvalidImage(
+            f"The {type(source).__name__} does not turn into an array: {error}"
+        ) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -241,22 +272,24 @@ def _bytes_of(source: object) -> tuple[bytes, str]:
     """The bytes of a file, and what to call it in an error."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), "the data"
-    elif isinstance(source, str) and source.startswith(("http://", "https://")):
+    elif isinstance(source, str) and _ADDRESS.match(source):
         raise InvalidImage(
             "Addresses are not opened: download the picture first and give its path."
         )
     elif isinstance(source, str) and not _is_file(source):
         decoded = decode_base64(source) if source.startswith("data:") or len(source) > 64 else None
         if decoded is None:
+            text = re.sub("^(data:[^,]*,).*", r"\1…", source, flags=re.DOTALL)
             raise InvalidImage(
-                f"There is no file {_shown(source)} (looked in {Path.cwd()}), and it is no Base64 "
+                f"There is no file {_shown(text)} (looked in {Path.cwd()}), and it is no Base64 "
                 "either."
             )
         data, name = decoded, "the Base64 text"
     elif isinstance(source, (str, os.PathLike)):
-        name = f"the file {_shown(os.fspath(source))}"
+        path = Path(os.fsdecode(source))
+        name = f"the file {_shown(str(path))}"
         try:
-            data = Path(source).read_bytes()
+            data = path.read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InvalidImage(f"{_sentence(name)} cannot be read: {reason}.") from error
@@ -272,14 +305,25 @@ def _bytes_of(source: object) -> tuple[bytes, str]:
                 "The file object gives text: open it in binary mode, open(path, 'rb')."
             )
         data, name = content, f"the file object {getattr(source, 'name', '')!r}".replace(" ''", "")
+        if not data and _position(source):
+            raise InvalidImage(
+                f"{_sentence(name)} is at its end: nothing is left to read. Rewind it by seek(0)."
+            )
     else:
         raise InvalidImage(
-            f"A {type(source).__name__} is no picture: give a path, bytes, a file object, Base64, "
-            "a Pillow image or an array."
+            f"A value of type {type(source).__name__} is no picture: give a path, bytes, a file "
+            "object, Base64, a Pillow image or an array."
         )
     if not data:
         raise InvalidImage(f"{_sentence(name)} is empty (0 bytes).")
     return data, name
+
+
+def _position(file: Any) -> int:
+    try:
+        return int(file.tell())
+    except (AttributeError, OSError, ValueError):  # a pipe, or something that is read only
+        return 0
 
 
 def _is_file(text: str) -> bool:
@@ -303,11 +347,16 @@ def _open_bytes(data: bytes, name: str) -> Image.Image:
         ) from error
     except Exception as error:  # mostly UnidentifiedImageError
         for signature, kind in _SIGNATURES.items():
-            if data.startswith(signature):
+            if signature in (data[: len(signature)], data[4:12]):
                 raise InvalidImage(
-                    f"{_sentence(name)} begins like a {kind} file, but is cut off or damaged "
+                    f"{_sentence(name)} begins like {kind} file, but is cut off or damaged "
                     f"({len(data)} bytes). Get a whole copy of it."
                 ) from error
+        if data[4:12] in _HEIC:
+            raise InvalidImage(
+                f"{_sentence(name)} is HEIC, which is not read here: save it as JPEG, or open it "
+                "with pillow-heif and give the Pillow image."
+            ) from error
         raise InvalidImage(
             f"{_sentence(name)} is not a picture in a known format (JPEG, PNG, WebP, TIFF, BMP, "
             f"GIF, …); it begins with {data[:8]!r}."
@@ -359,10 +408,14 @@ def array_to_8_bit(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return array.astype(np.uint8) * np.uint8(255)
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
-        if not (low >= 0 and high <= 1):  # also when either is NaN
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # also when either is NaN
+            remedy = "Divide by the white value (255 or 65535), or convert to uint8."
+            if low >= -1 and high <= 2:
+                remedy = "To cut off what lies beyond, use np.clip(array, 0, 1)."
+            elif not (math.isfinite(low) and math.isfinite(high)):
+                remedy = "Replace what is no number, as np.nan_to_num does."
             raise InvalidImage(
-                f"The float array spans {low:g} to {high:g}: floats must lie in [0, 1]. "
-                "Divide by the white value (255 or 65535), or convert to uint8."
+                f"The float array spans {low:g} to {high:g}: floats must lie in [0, 1]. {remedy}"
             )
         return (array * 255 + 0.5).astype(np.uint8)
     raise InvalidImage(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import secrets
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypedDict, Unpack
+from inspect import Parameter, Signature
+from typing import Annotated, Any, Literal, Self, TypedDict, Unpack, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,12 +35,22 @@ def _refuse_others(value: Any) -> Any:
     return value
 
 
+def _encodable(text: str | None) -> str | None:
+    """Refuse halves of characters, which neither the service nor a file can be given."""
+    if text is not None:
+        text.encode()
+    return text
+
+
 _Number = BeforeValidator(_refuse_others)
+# How much of a prompt a repr shows.
+_LONGEST_PROMPT = 200
 _OF_PYDANTIC = frozenset(name for name in dir(BaseModel) if not name.startswith("_"))
 
 Prompt = Annotated[
     str | None,
     Field(description="What belongs into the masked part; may be left empty.", title="Prompt"),
+    AfterValidator(_encodable),
 ]
 Steps = Annotated[
     int | None,
@@ -115,6 +127,17 @@ class FillFields(BaseModel):
     safety_tolerance: SafetyTolerance = 2
     webhook_url: WebhookUrl = None
     webhook_secret: WebhookSecret = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Sign with types as people write them; pydantic shows how it checks them."""
+        plain = get_type_hints(FillKeywords)
+
+        def parameter(given: Parameter) -> Parameter:
+            return given.replace(annotation=plain.get(given.name, given.annotation))
+
+        parameters = cls.__signature__.parameters.values()
+        cls.__signature__ = Signature([parameter(given) for given in parameters])
 
 
 class FillOptions(FillFields):
@@ -193,6 +216,8 @@ class FillOptions(FillFields):
         >>> FillOptions.rule("guidance")
         'a number from 1.5 to 100, or None'
         """
+        if name not in cls.names():
+            raise InvalidOption(_problem(name, {}))
         return _rule(FillFields.model_json_schema()["properties"][name])
 
     @property
@@ -228,9 +253,18 @@ class FillOptions(FillFields):
             if getattr(self, name) != field.default
         }
 
+    def __replace__(self, **changes: Any) -> Self:
+        """For ``copy.replace``, of Python 3.13: pydantic's own would check nothing."""
+        return type(self)(**{name: getattr(self, name) for name in self.names()} | changes)
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Show what differs from the defaults only."""
-        yield from self._changed().items()
+        """Show what differs from the defaults only, and nothing that an address may hide."""
+        for name, value in self._changed().items():
+            if isinstance(value, HttpUrl):
+                value = f"{value.scheme}://{value.host}/…"
+            elif isinstance(value, str) and len(value) > _LONGEST_PROMPT:
+                value = f"{value[:_LONGEST_PROMPT]}…"
+            yield name, value
 
 
 _TYPES = {"integer": "a whole number", "number": "a number", "boolean": "True or False"}

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from .result import FillResult
 from .showing import DIFFERENCE_TOP, Showing, difference_colours, fitted
 from .sweep import status
 from .sweep.dimensions import dimensions_of, value_text
+from .wording import counted
 
 if TYPE_CHECKING:
     from .mask import Size
@@ -90,7 +92,7 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         raise InvalidOption(f"Reports are saved as {' or '.join(_SUFFIXES)}; not as {path.name!r}.")
-    if not (isinstance(max_px, int) and max_px >= 64):
+    if not (isinstance(max_px, Integral) and max_px >= 64):
         raise InvalidOption(f"max_px is {max_px!r}: it must be a whole number from 64 on.")
     if quality not in range(1, 101):
         raise InvalidOption(f"quality is {quality!r}: it must be a whole number from 1 to 100.")
@@ -228,7 +230,7 @@ def _summary(runs: SweepResult) -> str:
     for outcome in runs.outcomes:
         counts[status(outcome)] = counts.get(status(outcome), 0) + 1
     states = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return " · ".join([*runs.services, f"{len(runs)} fills: {states}"])
+    return " · ".join([*runs.services, f"{counted(len(runs), 'fill')}: {states}"])
 
 
 def _table(runs: SweepResult) -> str:

@@ -236,6 +236,10 @@ class FillRequest(FillOptions):
             )
         return self._of(content, settings)
 
+    def __replace__(self, **changes: Any) -> FillRequest:
+        """For ``copy.replace``, of Python 3.13."""
+        return self.replace(**changes)
+
     @property
     def key(self) -> str:
         """SHA-256 of all that decides the picture, hexadecimal: the same for the same request.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from . import provenance
-from .errors import InvalidInput, InvalidMask
+from .errors import InvalidImage, InvalidInput, InvalidMask
 from .images import Picture
 from .mask import morphology
 from .mask.reading import FILLED
@@ -243,8 +244,8 @@ class FillResult:
         original, mask = self.request.image, self.request.mask
         if feather is None:
             feather = FEATHER if mask == mask.threshold() else 0
-        if not feather >= 0:
-            raise InvalidMask(f"feather is {feather!r} px: it must be 0 or above.")
+        if not (isinstance(feather, Real) and feather >= 0):
+            raise InvalidMask(f"feather is {feather!r} px: it must be a number, 0 or above.")
         filled = self.raw
         if filled.size != original.size:
             filled = filled.resize(original.size, Image.Resampling.LANCZOS)
@@ -333,7 +334,10 @@ class FillResult:
         return self.raw.size
 
     def __repr__(self) -> str:
-        width, height = self._size
+        try:
+            width, height = self._size
+        except InvalidImage:
+            return f"<FillResult, damaged: {len(self.encoded):,} bytes that are no picture>"
         return f"<FillResult {width} x {height}, {self._caption(', ')}>"
 
     def _caption(self, separator: str = "  ·  ") -> str:

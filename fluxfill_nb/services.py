@@ -38,7 +38,7 @@ def connect(
         ``"hosted"``: FLUX.1 Fill [pro], $0.05 a fill, needs a key. ``"local"``: an engine on this
         machine, free, without a network; the default one is no FLUX. An address: a service that
         somebody runs there. None: hosted if there is a key (from the environment
-        variable BFL_API_KEY or `fluxfill_nb.login`), else local.
+        variable BFL_API_KEY or `fluxfill_nb.login`) and nothing is said of an engine, else local.
     engine
         What the local service fills with: ``"patches"``, which copies patches of the picture
         itself, or any `fluxfill_nb.engines.Engine`.
@@ -63,7 +63,8 @@ def connect(
     fluxfill_nb.errors.MissingKey
         ``"hosted"`` without a key.
     fluxfill_nb.errors.InvalidOption
-        There is no such service, engine or executor.
+        There is no such service, engine or executor; or an engine is chosen for another service
+        than the local one.
     ImportError, OSError
         The cluster cannot be reached.
 
@@ -73,8 +74,19 @@ def connect(
     >>> ff.connect("local")
     <FluxFill: local engine: patches, free>
     """
+    chosen = [
+        name
+        for name, is_so in {
+            "engine": engine != "patches",
+            "executor": executor is not None,
+            "workers": workers is not None,
+        }.items()
+        if is_so
+    ]
     if service is None:
-        service = "hosted" if api_key or hosted_key() else "local"
+        # Whoever chooses an engine does not mean to pay for another one.
+        is_hosted = api_key or (hosted_key() and not chosen)
+        service = "hosted" if is_hosted else "local"
     if service == "local":
         server = LocalServer(engine, max_active=max_active, executor=executor, workers=workers)
         return FluxFill(
@@ -89,8 +101,13 @@ def connect(
         )
     if service == "hosted":
         service = HOSTED_URL
-    elif not service.startswith(("http://", "https://")):
+    elif not (isinstance(service, str) and service.startswith(("http://", "https://"))):
         raise InvalidOption(f"There is no service {service!r}: it must be {_SERVICES}.")
+    if chosen:
+        raise InvalidOption(
+            f"{chosen[0]} is for the local service only: connect('local', {chosen[0]}=…). Other "
+            "services fill as they do."
+        )
     return FluxFill(
         api_key,
         base_url=service,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -31,8 +32,8 @@ def triptych(
     height
         Of each picture, at most, px; 1 and above. Never enlarged.
     """
-    if not height >= 1:
-        raise InvalidInput(f"height is {height!r} px: it must be 1 or above.")
+    if not (isinstance(height, Real) and height >= 1):
+        raise InvalidInput(f"height is {height!r} px: it must be a number, 1 or above.")
     caption = " ".join(caption.splitlines())
     width, natural = panels[0][1].size
     scale = min(1.0, height / natural, 1.6 * height / width)

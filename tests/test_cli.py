@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import fluxfill_nb as ff
+from fluxfill_nb.images import encode_png
 
 COMMAND = [sys.executable, "-m", "fluxfill_nb"]
 
@@ -27,10 +28,11 @@ def files(tmp_path, picture, mask):
     return tmp_path
 
 
-def run(folder, *arguments):
+def run(folder, *arguments, **environment):
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | environment,
     )  # fmt: skip
 
 
@@ -72,6 +74,82 @@ def test_fills_a_file(files, picture, mask):
     after = np.asarray(ff.open_image(files / "out.png"))
     assert (after[mask.array == 0] == np.asarray(picture)[mask.array == 0]).all()
     assert (after != np.asarray(picture)).any()
+
+
+def test_what_is_in_the_store_is_said_to_be_from_there(files):
+    command = ("fill", "picture.png", "mask.png", "-o", "out.png", "--seed", 7, "--steps", 15)
+    first, second = run(files, *command), run(files, *command)
+    assert re.fullmatch(r"out\.png \(seed 7, [\d.]+ s\)", first.stdout.splitlines()[-1])
+    assert re.fullmatch(
+        r"out\.png \(seed 7, kept from \d{4}-\d\d-\d\d \d\d:\d\d, not paid for again\)",
+        second.stdout.splitlines()[-1],
+    )
+
+
+def test_a_picture_that_nobody_timed_is_saved(files, picture, mask):
+    request = ff.FillRequest(picture, mask, seed=7, steps=15)
+    with ff.connect("local", store=None) as client:
+        encoded = client.fill(request).encoded
+        service = client.service
+    with ff.RunStore(files / "runs").begin(request, service=service) as attempt:
+        attempt.intend()
+        task = ff.FillTask("4f2a", "http://local/4f2a", request)
+        attempt.submitted(task)
+        attempt.done(ff.FillResult(task, encoded, service, seed=7, duration=None))
+    done = run(
+        files, "fill", "picture.png", "mask.png", "-o", "out.png", "--seed", 7, "--steps", 15
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "out.png (seed 7" in done.stdout
+
+
+@pytest.fixture
+def store(tmp_path, picture, mask):
+    """Two pictures of $0.05 each, one of them with a prompt in another script, and a refusal."""
+    store = ff.RunStore(tmp_path / "runs")
+    encoded = encode_png(picture)
+    for prompt in ("花瓶 on\na table", "a vase", "a weapon"):
+        request = ff.FillRequest(picture, mask, prompt, seed=7)
+        with store.begin(request, service="api.example.org") as attempt:
+            attempt.intend()
+            task = ff.FillTask("4f2a", "https://api.example.org/4f2a", request)
+            attempt.submitted(task, 0.05)
+            if prompt == "a weapon":
+                attempt.failed("moderated", "The service refused it.")
+            else:
+                attempt.done(ff.FillResult(task, encoded, "api.example.org", 7, 4.5, 0.05))
+    return store
+
+
+def test_runs_lists_what_was_sent(store):
+    done = run(store.folder.parent, "runs")
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, total = done.stdout.splitlines()
+    assert [re.sub(r"^[\d-]+ [\d:]+ +|/.*/|_\w+-1\.png", "", line) for line in lines] == [
+        "done         '花瓶 on a table' (seed 7, guidance 60, steps 50)  on-a-table",
+        "done         'a vase' (seed 7, guidance 60, steps 50)  a-vase",
+        "moderated    'a weapon' (seed 7, guidance 60, steps 50)  The service refused it.",
+    ]
+    assert total == f"<RunStore {str(store.folder)!r}: 2 pictures, 1 moderated, $0.10>"
+
+
+def test_runs_can_be_narrowed_down(store):
+    done = run(store.folder.parent, "runs", store.folder, "--prompt", "A ", "--last", 1)
+    line, total = done.stdout.splitlines()
+    assert "'a weapon'" in line
+    assert total.endswith("$0.10>, 3 with 'A ', $0.10")
+
+
+def test_runs_goes_through_any_pipe(store):
+    done = run(store.folder.parent, "runs", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"'\u82b1\u74f6 on a table'" in done.stdout
+    with subprocess.Popen(
+        [*COMMAND, "runs"], cwd=store.folder.parent, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        process.stdout.close()  # as `head` does, once it has its lines
+        assert (process.stderr.read(), process.wait(60)) == ("", 0)
 
 
 def test_the_alpha_serves_as_the_mask(files, picture, mask):
@@ -128,6 +206,7 @@ def test_every_setting_is_an_option_with_its_rule(tmp_path):
     for name in ff.FillRequest.names():
         if name != "prompt":
             assert f"--{name.replace('_', '-')} VALUE" in text
+    assert "or None" not in text
     assert "a whole number from 15 to 50" in text
 
 

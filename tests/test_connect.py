@@ -32,13 +32,34 @@ def test_an_address_is_taken_as_it_is():
 
 
 def test_another_engine_is_named():
-    def gradient(image, mask, options, progress):
-        return image
-
     assert ff.connect("local", engine=gradient).service == "local engine: gradient"
 
 
-@pytest.mark.parametrize("service", ["locale", "api.bfl.ai", ""])
+def gradient(image, mask, options, progress):
+    return image
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"engine": gradient}, {"workers": 2}, {"executor": "processes"}]
+)
+def test_an_engine_of_ones_own_is_not_paid_for(monkeypatch, chosen):
+    monkeypatch.setenv("BFL_API_KEY", "secret")
+    with ff.connect(**chosen) as client:
+        assert repr(client).endswith(", free>")
+
+
+@pytest.mark.parametrize("where", [{"service": "hosted"}, {"service": "http://lab.example"}, {}])
+@pytest.mark.parametrize(
+    ("name", "value"), [("engine", gradient), ("executor", "processes"), ("workers", 2)]
+)
+def test_an_engine_is_for_the_local_service_only(where, name, value):
+    with pytest.raises(
+        InvalidOption, match=rf"{name} is for the local .*connect\('local', {name}="
+    ):
+        ff.connect(**where, api_key="secret", **{name: value})
+
+
+@pytest.mark.parametrize("service", ["locale", "api.bfl.ai", "", "lab.example:8000", 8000])
 def test_unknown_services_are_refused(service):
     with pytest.raises(InvalidOption, match="'hosted', 'local'"):
         ff.connect(service)

@@ -10,6 +10,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,9 +187,11 @@ def test_threshold_takes_a_range_of_luminance(array: Grey, one: int, other: int)
     assert np.array_equal(Mask.from_threshold(array, low, high).array, expected)
 
 
-@pytest.mark.parametrize(("low", "high"), [(200, 100), (-1, 255), (0, 256), (math.nan, 255)])
-def test_threshold_refuses_what_is_no_range(low: float, high: float) -> None:
-    with pytest.raises(InvalidMask, match=rf"from {low} to {high}.*0 to 255"):
+@pytest.mark.parametrize(
+    ("low", "high"), [(200, 100), (-1, 255), (0, 256), (math.nan, 255), ("0", 9), (0, None)]
+)
+def test_threshold_refuses_what_is_no_range(low: Any, high: Any) -> None:
+    with pytest.raises(InvalidMask, match=rf"from {low!r} to {high!r}.*0 to 255"):
         Mask.from_threshold(DISC.to_pil(), low, high)
 
 
@@ -456,13 +459,15 @@ def test_stroke_across_the_picture_is_cut_off() -> None:
     assert across == Mask.from_box(SIZE, (0, 19, 64, 29))
 
 
-@pytest.mark.parametrize("width", [0, -1, math.nan, math.inf])
-def test_brush_width_is_above_0(width: float) -> None:
-    with pytest.raises(InvalidMask, match=rf"width is {width} px.*above 0"):
+@pytest.mark.parametrize("width", [0, -1, math.nan, math.inf, None, "20"])
+def test_brush_width_is_above_0(width: Any) -> None:
+    with pytest.raises(InvalidMask, match=rf"width is {width!r} px.*above 0"):
         Mask.from_strokes(SIZE, [(1, 1)], width=width)
 
 
-@pytest.mark.parametrize("strokes", [[], [[]], [1, 2], [[(1, 2, 3)]], [[(1, 2)], []]])
+@pytest.mark.parametrize(
+    "strokes", [[], [[]], [1, 2], [[(1, 2, 3)]], [[(1, 2)], []], zip([1], [2], strict=True), None]
+)
 def test_what_are_no_strokes_is_refused(strokes: object) -> None:
     with pytest.raises(InvalidMask, match=r"\(x, y\) pairs"):
         Mask.from_strokes(SIZE, strokes)  # type: ignore[arg-type]
@@ -550,7 +555,7 @@ def test_masks_of_other_sizes_do_not_fit(operation: Callable[[object, object], o
 def test_operators_take_masks_only(
     operation: Callable[[object, object], object], other: object
 ) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"Mask\(…\)" if isinstance(other, np.ndarray) else "Mask"):
         operation(DISC, other)
     with pytest.raises(TypeError):
         operation(other, DISC)
@@ -678,11 +683,11 @@ def test_smooth_rounds_and_stays_hard() -> None:
     assert box.smooth(0) == box
 
 
-@pytest.mark.parametrize("radius", [-1, -0.1, math.nan, math.inf])
-def test_blurs_reach_0_or_more(radius: float) -> None:
-    with pytest.raises(InvalidMask, match=rf"feather by is {radius} px.*0 or above"):
+@pytest.mark.parametrize("radius", [-1, -0.1, math.nan, math.inf, None, "3"])
+def test_blurs_reach_0_or_more(radius: Any) -> None:
+    with pytest.raises(InvalidMask, match=rf"feather by is {radius!r} px.*0 or above"):
         DISC.feather(radius)
-    with pytest.raises(InvalidMask, match=rf"smooth by is {radius} px.*0 or above"):
+    with pytest.raises(InvalidMask, match=rf"smooth by is {radius!r} px.*0 or above"):
         DISC.smooth(radius)
 
 
@@ -693,9 +698,9 @@ def test_threshold_makes_black_and_white(mask: Mask, level: int) -> None:
     assert hard.threshold(level) == hard.threshold() == hard
 
 
-@pytest.mark.parametrize("level", [0, -1, 256, 0.5, math.nan])
-def test_threshold_refuses_levels_that_split_nothing(level: int) -> None:
-    with pytest.raises(InvalidMask, match=rf"level is {level}.*1 to 255"):
+@pytest.mark.parametrize("level", [0, -1, 256, 0.5, math.nan, None, "128"])
+def test_threshold_refuses_levels_that_split_nothing(level: Any) -> None:
+    with pytest.raises(InvalidMask, match=rf"level is {level!r}.*1 to 255"):
         DISC.threshold(level)
 
 
@@ -830,6 +835,18 @@ def test_preview_of_thin_pictures_works(size: tuple[int, int]) -> None:
     assert Mask.full(size).preview(Image.new("L", size)).size == size
 
 
+def test_the_colour_may_be_an_array() -> None:
+    picture = Image.new("RGB", SIZE)
+    red = DISC.preview(picture, colour=(255, 0, 0))
+    assert DISC.preview(picture, colour=np.array([255, 0, 0])).tobytes() == red.tobytes()  # type: ignore[arg-type]
+
+
+def test_a_size_may_be_a_list() -> None:
+    DISC.check_fits(list(SIZE))  # type: ignore[arg-type]
+    with pytest.raises(InvalidMask, match="turned by 90°"):
+        DISC.check_fits(list(SIZE[::-1]))  # type: ignore[arg-type]
+
+
 def test_preview_needs_a_picture_of_the_size() -> None:
     with pytest.raises(InvalidMask, match=r"64 x 48 px, the picture 65 x 48 px.*resize\(\)"):
         DISC.preview(Image.new("RGB", (65, 48)))
@@ -844,6 +861,10 @@ def test_preview_needs_a_picture_of_the_size() -> None:
     [
         ({"opacity": 1.5}, "opacity is 1.5.*0 to 1"),
         ({"opacity": math.nan}, "opacity is nan"),
+        ({"opacity": "half"}, "opacity is 'half'"),
+        ({"colour": "red"}, "colour is 'red'.*whole numbers"),
+        ({"colour": None}, "colour is None"),
+        ({"colour": (1.0, 0.0, 0.5)}, r"colour is \(1.0, 0.0, 0.5\)"),
         ({"colour": (256, 0, 0)}, r"colour is \(256, 0, 0\).*0 to 255"),
         ({"colour": (1, 2)}, r"colour is \(1, 2\)"),
     ],

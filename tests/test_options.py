@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
+import re
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -294,6 +296,42 @@ def test_repr_shows_what_differs_from_the_defaults() -> None:
     assert repr(FillOptions("a vase", steps=None, guidance=60)) == (
         "FillOptions(prompt='a vase', steps=None)"
     )
+    assert len(repr(FillOptions("a vase " * 1000))) < 250
+
+
+def test_repr_shows_of_an_address_only_whose_it_is() -> None:
+    options = FillOptions(webhook_url=f"https://me:{SECRET}@e.org/{SECRET}?token={SECRET}")
+    assert repr(options) == "FillOptions(webhook_url='https://e.org/…')"
+
+
+def test_the_signature_is_for_people() -> None:
+    signature = inspect.signature(FillOptions)
+    assert [name for name in signature.parameters if name not in DEFAULTS] == []
+    assert str(signature).startswith(
+        "(prompt: 'str | None' = '', *, steps: int | None = 50, "
+        "prompt_upsampling: bool | None = False, seed: int | None = None, "
+    )
+    assert not re.search("Annotated|Validator|function", str(signature))
+
+
+def test_a_replaced_copy_is_checked() -> None:
+    options = FillOptions("a vase", webhook_secret=SECRET)
+    replaced = options.__replace__(steps=20)  # what copy.replace calls
+    assert replaced == FillOptions("a vase", webhook_secret=SECRET, steps=20)
+    for change, words in ({"steps": 5}, "15 to 50"), ({"stepz": 20}, "did you mean steps"):
+        with pytest.raises(InvalidOption, match=words):
+            options.__replace__(**change)
+
+
+def test_half_a_character_is_refused() -> None:
+    assert (
+        refusal(prompt="a vase \ud83d") == "prompt is 'a vase \\ud83d': it must be text, or None."
+    )
+
+
+def test_there_is_no_rule_for_an_unknown_setting() -> None:
+    with pytest.raises(InvalidOption, match=r"no setting 'guidence': did you mean guidance\?"):
+        FillOptions.rule("guidence")
 
 
 def test_the_secret_shows_nowhere_but_on_request() -> None:

@@ -136,7 +136,7 @@ def test_code_is_python_as_one_writes_it() -> None:
     assert Log(SIZE, (Invert(),)).to_code("mine") == "mine.invert()"
 
 
-@pytest.mark.parametrize("name", ["", "2", "a b", "os.system('x')#", "x;y"])
+@pytest.mark.parametrize("name", ["", "2", "a b", "class", "os.system('x')#", "x;y"])
 def test_painters_need_a_name(name: str) -> None:
     with pytest.raises(InvalidOption, match="is no name"):
         LOG.to_code(name)
@@ -176,3 +176,17 @@ def changed(**values: object) -> str:
 def test_what_is_no_log_is_refused(text: Any, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         Log.from_json(text)
+
+
+def test_a_repr_names_the_operations_and_few_points() -> None:
+    assert repr(Log((64, 48))) == "<Log 64 x 48, 0 operations>"
+    by_hand = Stroke([(x / 10, 20) for x in range(3000)])
+    log = Log((64, 48), (by_hand, Grow(2), Stroke([(1, 2)], mode="subtract")))
+    assert repr(log) == "<Log 64 x 48, 3 operations: brush, grow, erase>"
+    assert repr(Log((64, 48), log.operations * 4)).endswith("brush, grow and 4 more>")
+    assert repr(by_hand) == (
+        "Stroke(3,000 points from (0.0, 20.0) to (299.9, 20.0), size=20.0, hardness=1.0, "
+        "mode='add')"
+    )
+    for few in (Stroke([(1, 2), (3, 4)], 5), Polygon([(1, 1), (9, 1), (9, 9)], "replace")):
+        assert eval(repr(few)) == few

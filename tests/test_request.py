@@ -233,6 +233,14 @@ def test_another_picture_or_mask_is_encoded_anew(change: dict[str, Any]) -> None
     assert changed.body()[1:] != REQUEST.body()[1:]
 
 
+def test_a_replaced_copy_is_checked_and_shares_what_is_encoded() -> None:
+    changed = REQUEST.__replace__(seed=11)  # what copy.replace calls
+    assert changed == REQUEST.replace(seed=11)
+    assert changed.body()[1:] == REQUEST.body()[1:]
+    with pytest.raises(InvalidOption, match="15 to 50"):
+        REQUEST.__replace__(steps=5)
+
+
 def test_a_replaced_mask_keeps_the_pictures_file() -> None:
     file = encoded(kind="JPEG")
     request = ff.FillRequest(file, MASK)

@@ -202,9 +202,9 @@ def test_the_largest_feather_fades_over_the_whole_mask(feather: float) -> None:
     assert inwards[-1] == 255
 
 
-@pytest.mark.parametrize("feather", [-1, -0.001, float("nan"), float("-inf")])
-def test_a_feather_below_0_is_refused(feather: float) -> None:
-    with pytest.raises(InvalidMask, match=r"feather is .* px: it must be 0 or above"):
+@pytest.mark.parametrize("feather", [-1, -0.001, float("nan"), float("-inf"), "4"])
+def test_a_feather_below_0_is_refused(feather: Any) -> None:
+    with pytest.raises(InvalidMask, match=r"feather is .* px: it must be a number, 0 or above"):
         result_of().composited(feather)
 
 
@@ -254,6 +254,9 @@ def test_the_raw_picture_is_rgb_whatever_came(mode: str) -> None:
 def test_a_damaged_picture_is_an_error_of_ours(damaged: bytes) -> None:
     with pytest.raises(InvalidImage):
         _ = replace(result_of(), encoded=damaged).raw
+    assert repr(replace(result_of(), encoded=damaged)) == (
+        f"<FillResult, damaged: {len(damaged)} bytes that are no picture>"
+    )
 
 
 def test_the_image_is_the_blend() -> None:
@@ -530,7 +533,7 @@ def test_nothing_in_a_triptych_is_clipped(size: tuple[int, int], caption: str) -
     assert panels.sum() == 3 * max(1, round(size[0] * shown)) * max(1, round(size[1] * shown))
 
 
-@pytest.mark.parametrize("height", [0, -5])
-def test_a_triptych_needs_a_height(height: int) -> None:
+@pytest.mark.parametrize("height", [0, -5, "360", None])
+def test_a_triptych_needs_a_height(height: Any) -> None:
     with pytest.raises(InvalidInput, match="height"):
         result_of().triptych(height=height)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -621,7 +622,13 @@ def several(store: RunStore) -> RunStore:
         ({"seed": 1.5}, 0),
         ({"steps": 50}, 7),
         ({"prompt_upsampling": False}, 7),
-        ({"seed": "one"}, 0),
+        ({"seed": []}, 0),
+        ({"seed": "2"}, 2),
+        ({"seed": np.array([1, 2]), "guidance": frozenset([10])}, 2),
+        ({"seed": {2: "two", 3: "three"}.keys()}, 4),
+        ({"seed": None}, 0),
+        ({"steps": None}, 7),
+        ({"prompt": None}, 0),
         ({"service": "api.example.org"}, 7),
     ],
 )
@@ -630,6 +637,35 @@ def test_find(several: RunStore, wanted: dict[str, Any], count: int) -> None:
         count = 3
     for one in (several, again(several)):
         assert len(one.find(**wanted)) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("seed", "one", "seed is 'one': look for a whole number, or None"),
+        ("seed", True, "seed is True: look for a whole number"),
+        ("guidance", [10, "high"], "guidance is 'high': look for a number from 1.5 to 100"),
+        ("prompt", re.compile("vase"), "prompt is re.compile('vase'): look for text"),
+        ("prompt_upsampling", "yes", "look for True or False"),
+        ("service", 3, "service is 3: look for text"),
+    ],
+)
+def test_what_no_setting_can_be_is_refused(
+    several: RunStore, name: str, value: Any, rule: str
+) -> None:
+    with pytest.raises(InvalidOption, match=re.escape(rule)):
+        several.find(**{name: value})
+
+
+def test_large_seeds_are_told_apart(store: RunStore) -> None:
+    for seed in (2_000_000_001, 2_000_000_002):
+        fill(store, REQUEST.replace(seed=seed))
+    assert [found.seed for found in store.find(seed=2_000_000_002)] == [2_000_000_002]
+
+
+def test_a_seed_of_any_length_has_a_file(store: RunStore) -> None:
+    result = fill(store, REQUEST.replace(seed=10**300))
+    assert store.find(seed=10**300)[0].encoded == result.encoded
 
 
 def test_results_come_in_the_order_of_their_submission(several: RunStore) -> None:
@@ -734,6 +770,15 @@ def test_stars_are_0_to_5(several: RunStore, stars: Any) -> None:
         several.star("4f2a", stars)
 
 
+@pytest.mark.parametrize("key", [3, None, b"4f2a"])
+def test_stars_are_given_by_key(several: RunStore, key: Any) -> None:
+    for ask in (several.stars, several.star):
+        with pytest.raises(InvalidOption, match=r"key is .*result\.key"):
+            ask(key)
+    with pytest.raises(InvalidOption, match=r"key is <FillResult.*result\.key"):
+        several.star(several.find()[0])  # type: ignore[arg-type]
+
+
 def test_prune_says_what_it_would_do(several: RunStore) -> None:
     first, *others = several
     several.star(first.key, 1)
@@ -771,6 +816,15 @@ def test_prune_takes_conditions_together(several: RunStore) -> None:
     assert repr(several.prune(keep=lambda result: True)) == "<Pruning: nothing to move away>"
     with pytest.raises(InvalidOption, match="Say what may go"):
         several.prune()
+
+
+def test_prune_takes_moments_as_pandas_has_them(several: RunStore) -> None:
+    moment = several.find()[3].task.submitted
+    for before in (pd.Timestamp(moment), pd.Timestamp(moment.astimezone().replace(tzinfo=None))):
+        assert len(several.prune(before=before)) == 3
+    for odd in ("2026-01-31", moment.date(), timedelta(days=3)):
+        with pytest.raises(InvalidOption, match=r"before is .*: give a datetime"):
+            several.prune(before=odd)  # type: ignore[arg-type]
 
 
 def test_thumbs_go_with_their_picture(several: RunStore) -> None:

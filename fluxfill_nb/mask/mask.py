@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from ..errors import InvalidMask, InvalidOption
-from ..images import ImageSource, encode_png, is_array, open_image, pixel_digest
-from . import morphology, reading
+from ..errors import InvalidImage, InvalidMask, InvalidOption
+from ..images import ImageSource, as_array, encode_png, is_array, open_image, pixel_digest
+from . import checks, morphology, reading
+from .checks import Box, Points, Size, by
 from .reading import FILLED
 
-Size: TypeAlias = tuple[int, int]
-"""Width and height, px."""
-Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom, px; right and bottom are the first that lie outside, as in Pillow."""
-Points: TypeAlias = Sequence[tuple[float, float]] | npt.NDArray[Any]
-"""(x, y) pairs, px; the middle of the top left pixel is (0.5, 0.5)."""
 MaskSource: TypeAlias = "Mask | ImageSource"
 
 _REPR_SIDE = 640
@@ -74,7 +69,7 @@ class Mask:
     def __init__(self, source: MaskSource) -> None:
         if isinstance(source, Mask):
             array = source._array
-        elif is_array(source) and (grey := _grey(np.asarray(source))) is not None:
+        elif is_array(source) and (grey := _grey(source)) is not None:
             array = reading.from_array(grey)
         else:
             array = reading.from_picture(source)
@@ -141,7 +136,7 @@ class Mask:
         (10, 10, 20, 20)
         """
         array = _blank(size)
-        edges = _checked_box(box)
+        edges = checks.box(box)
         left, top, right, bottom = (max(0, math.floor(edge + 0.5)) for edge in edges)
         array[top:bottom, left:right] = 255
         return cls._of(_not_blank(array, box))
@@ -164,7 +159,7 @@ class Mask:
         (10, 10, 40, 30)
         """
         array = _blank(size)
-        left, top, right, bottom = _checked_box(box)
+        left, top, right, bottom = checks.box(box)
         height, width = array.shape
         y, x = np.ogrid[0.5:height, 0.5:width]
         across = ((2 * x - left - right) / (right - left)) ** 2
@@ -192,7 +187,7 @@ class Mask:
         >>> ff.Mask.from_polygon((64, 48), [(10, 10), (50, 10), (50, 40), (10, 40)]).bbox
         (10, 10, 50, 40)
         """
-        corners = _checked_points(points)
+        corners = checks.points(points)
         if len(corners) < 3:
             raise InvalidMask(f"A polygon needs at least 3 points, not {len(corners)}.")
         array = _blank(size)
@@ -220,14 +215,13 @@ class Mask:
         >>> ff.Mask.from_strokes((64, 48), [(20, 20), (40, 20)], width=10).bbox
         (15, 15, 45, 25)
         """
-        if not (width > 0 and math.isfinite(width)):
-            raise InvalidMask(f"The brush's width is {width!r} px: it must be above 0.")
+        if not (isinstance(width, Real) and width > 0 and math.isfinite(width)):
+            raise InvalidMask(f"The brush's width is {width!r} px: it must be a number above 0.")
         array = _blank(size)
         radius = max(width / 2, _THINNEST)
-        first = np.asarray(strokes[0], dtype=object) if len(strokes) else np.empty(0)
-        several: Iterable[Points] = strokes if first.ndim == 2 else [strokes]  # type: ignore[list-item, assignment]
+        several: Iterable[Points] = strokes if checks.are_strokes(strokes) else [strokes]
         for stroke in several:
-            morphology.paint_stroke(array, _checked_points(stroke), radius)
+            morphology.paint_stroke(array, checks.points(stroke), radius)
         return cls._of(array)
 
     @classmethod
@@ -281,7 +275,7 @@ class Mask:
         >>> ff.Mask.from_threshold(ramp, 0, 63).bbox
         (0, 0, 256, 64)
         """
-        if not 0 <= low <= high <= 255:
+        if not (checks.are_numbers(low, high) and 0 <= low <= high <= 255):
             raise InvalidMask(
                 f"The luminance from {low!r} to {high!r} is no range within 0 to 255."
             )
@@ -357,11 +351,15 @@ class Mask:
         other: Mask,
         join: Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
     ) -> Mask:
+        if is_array(other):  # left to itself, NumPy would say something about ufuncs
+            raise TypeError(
+                f"A Mask does not go with {type(other).__name__}: make it one first, Mask(…)."
+            )
         if not isinstance(other, Mask):
             return NotImplemented
         if other.size != self.size:
             raise InvalidMask(
-                f"Masks of {_by(self.size)} and {_by(other.size)} px do not fit together: "
+                f"Masks of {by(self.size)} and {by(other.size)} px do not fit together: "
                 "make both for the same picture, or resize() one."
             )
         return Mask._of(join(self._array, other._array))
@@ -382,7 +380,7 @@ class Mask:
         >>> ff.Mask.from_box((64, 48), (20, 20, 30, 30)).grow(5).bbox
         (15, 15, 35, 35)
         """
-        return Mask._of(morphology.dilate(self._array, _checked_radius(radius, "grow", "shrink")))
+        return Mask._of(morphology.dilate(self._array, checks.radius(radius, "grow", "shrink")))
 
     def shrink(self, radius: int) -> Mask:
         """Return the mask shrunk by a disc; the picture's border does not eat into it.
@@ -398,7 +396,7 @@ class Mask:
         >>> ff.Mask.from_box((64, 48), (20, 20, 40, 40)).shrink(5).bbox
         (25, 25, 35, 35)
         """
-        radius = _checked_radius(radius, "shrink", "grow")
+        radius = checks.radius(radius, "shrink", "grow")
         return Mask._of(255 - morphology.dilate(255 - self._array, radius))
 
     def feather(self, radius: float) -> Mask:
@@ -416,7 +414,7 @@ class Mask:
         >>> bool(soft.array[20, 17] < 128 <= soft.array[20, 23])
         True
         """
-        return self._blurred(_checked_reach(radius, "feather") / 2)
+        return self._blurred(checks.reach(radius, "feather") / 2)
 
     def smooth(self, radius: float) -> Mask:
         """Return the mask with corners rounded and ragged edges evened out, hard.
@@ -433,7 +431,7 @@ class Mask:
         >>> speck.smooth(4).is_empty
         True
         """
-        return self._blurred(_checked_reach(radius, "smooth")).threshold()
+        return self._blurred(checks.reach(radius, "smooth")).threshold()
 
     def fill_holes(self) -> Mask:
         """Return the mask with every part filled that it encloses.
@@ -460,8 +458,8 @@ class Mask:
         >>> ff.Mask(np.array([[0, 127, 128, 255]], dtype=np.uint8)).threshold().array
         array([[  0,   0, 255, 255]], dtype=uint8)
         """
-        if not 1 <= level <= 255:
-            raise InvalidMask(f"The level is {level!r}: it must be from 1 to 255.")
+        if not (isinstance(level, Real) and 1 <= level <= 255):
+            raise InvalidMask(f"The level is {level!r}: it must be a number from 1 to 255.")
         return Mask._of(_hard(self._array >= level))
 
     def resize(self, size: Size) -> Mask:
@@ -474,7 +472,7 @@ class Mask:
         (20, 20, 40, 40)
         """
         scaled = Mask._of(
-            np.array(self.to_pil().resize(_checked_size(size), Image.Resampling.BILINEAR))
+            np.array(self.to_pil().resize(checks.size(size), Image.Resampling.BILINEAR))
         )
         return scaled.threshold() if self == self.threshold() else scaled
 
@@ -515,16 +513,13 @@ class Mask:
         >>> marked.getpixel((15, 15)), marked.getpixel((10, 15)), marked.getpixel((9, 15))
         ((255, 0, 96), (255, 255, 255), (0, 0, 0))
         """
-        if not 0 <= opacity <= 1:
-            raise InvalidOption(f"The opacity is {opacity!r}: it must be from 0 to 1.")
-        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
-            raise InvalidOption(
-                f"The colour is {colour!r}: give (red, green, blue), 0 to 255 each."
-            )
+        if not (isinstance(opacity, Real) and 0 <= opacity <= 1):
+            raise InvalidOption(f"The opacity is {opacity!r}: it must be a number from 0 to 1.")
+        tone = checks.colour(colour)
         picture = open_image(image).convert("RGB")
         self.check_fits(picture.size)
         tint = self.to_pil().point([round(value * opacity) for value in range(256)])
-        picture.paste(colour, mask=tint)
+        picture.paste(tone, mask=tint)
         # One of the two lines stands out from whatever is beneath.
         hard = self.threshold()
         line = max(1, round(max(self.size) / 600))
@@ -534,21 +529,21 @@ class Mask:
 
     def check_fits(self, size: Size) -> None:
         """Raise `fluxfill_nb.errors.InvalidMask` unless the mask has a picture's size."""
-        if self.size == size:
+        if self.size == tuple(size):
             return
         hint = "Make it for this picture, or resize() it."
-        if self.size == size[::-1]:
+        if self.size == tuple(size)[::-1]:
             hint = (
                 "It seems turned by 90°: a camera's picture is turned upright by its EXIF data; "
                 "open it with open_image and make the mask for that size."
             )
-        raise InvalidMask(f"The mask has {_by(self.size)} px, the picture {_by(size)} px. {hint}")
+        raise InvalidMask(f"The mask has {by(self.size)} px, the picture {by(size)} px. {hint}")
 
     def __repr__(self) -> str:
         what = "fills nothing"
         if (box := self.bbox) is not None:
             what = f"fills {self.coverage:.1%} in {box}".replace("%", " %")
-        return f"<Mask {_by(self.size)}, {what}>"
+        return f"<Mask {by(self.size)}, {what}>"
 
     def _repr_png_(self) -> bytes:
         image = self.to_pil()
@@ -586,8 +581,12 @@ def _frozen(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return array.view()  # a view of what is read-only cannot be made writable again
 
 
-def _grey(array: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """The array as ``(height, width)`` if it has but one channel."""
+def _grey(source: object) -> npt.NDArray[Any] | None:
+    """An array as ``(height, width)`` if it has but one channel."""
+    try:
+        array = as_array(source)
+    except InvalidImage as error:
+        raise InvalidMask(f"As a mask: {error}") from error
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     return array if array.ndim == 2 else None
@@ -598,70 +597,14 @@ def _hard(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
 
 
 def _blank(size: Size) -> npt.NDArray[np.uint8]:
-    width, height = _checked_size(size)
+    width, height = checks.size(size)
     return np.zeros((height, width), np.uint8)
 
 
 def _not_blank(array: npt.NDArray[np.uint8], box: Box) -> npt.NDArray[np.uint8]:
     if not array.any():
         raise InvalidMask(
-            f"The box {box!r} holds no pixel of the picture of {_by(array.shape[::-1])} px: boxes "
+            f"The box {box!r} holds no pixel of the picture of {by(array.shape[::-1])} px: boxes "
             "are (left, top, right, bottom) in px."
         )
     return array
-
-
-def _checked_size(size: Size) -> Size:
-    try:
-        width, height = (operator.index(side) for side in size)
-    except (TypeError, ValueError):
-        width = height = 0
-    if width < 1 or height < 1:
-        raise InvalidMask(
-            f"The size is {size!r}: give (width, height) in whole px, both at least 1."
-        )
-    return width, height
-
-
-def _checked_box(box: Box) -> tuple[float, float, float, float]:
-    try:
-        left, top, right, bottom = (float(edge) for edge in box)
-    except (TypeError, ValueError):
-        raise InvalidMask(f"The box is {box!r}: give (left, top, right, bottom) in px.") from None
-    if not all(map(math.isfinite, (left, top, right, bottom))):
-        raise InvalidMask(f"The box is {box!r}: its edges must be finite numbers.")
-    if not (left < right and top < bottom):
-        raise InvalidMask(
-            f"The box {box!r} holds nothing: (left, top, right, bottom) needs left < right and "
-            "top < bottom."
-        )
-    return left, top, right, bottom
-
-
-def _checked_points(points: Points) -> npt.NDArray[np.float64]:
-    try:
-        array = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.ndim != 2 or array.shape[1] != 2 or not len(array) or not np.isfinite(array).all():
-        raise InvalidMask("Points are (x, y) pairs in px, such as [(10, 20), (30, 40)].")
-    return array
-
-
-def _checked_radius(radius: int, verb: str, opposite: str) -> int:
-    if not isinstance(radius, (int, np.integer)) or radius < 0:
-        raise InvalidMask(
-            f"The radius to {verb} by is {radius!r}: give whole px, 0 and above "
-            f"(to go the other way, use {opposite}())."
-        )
-    return int(radius)
-
-
-def _checked_reach(radius: float, verb: str) -> float:
-    if not (radius >= 0 and math.isfinite(radius)):
-        raise InvalidMask(f"The radius to {verb} by is {radius!r} px: it must be 0 or above.")
-    return float(radius)
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]} x {size[1]}"

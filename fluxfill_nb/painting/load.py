@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import InvalidMask
 from ..images import decode_base64, encode_png
@@ -72,5 +72,7 @@ class Load(Operation, kind="load"):
 def _opened(png: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(png), formats=["PNG"])
+    except UnidentifiedImageError as error:
+        raise InvalidMask("The mask to load is no PNG that can be read.") from error
     except Exception as error:  # as above, and pictures far too large
         raise InvalidMask(f"The mask to load is no PNG that can be read ({error}).") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import keyword
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,11 @@ from PIL import Image
 from ..errors import InvalidInput, InvalidOption
 from ..images import ImageSource, open_image
 from ..mask import Mask, Size
+from ..wording import counted
 from .operation import Operation
+
+# How many operations a repr names.
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ class Log:
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", Mask.empty(self.size).size)
         object.__setattr__(self, "operations", tuple(self.operations))
+
+    def __repr__(self) -> str:
+        # Strokes by hand have hundreds of points; `to_code` has them.
+        width, height = self.size
+        text = f"Log {width} x {height}, {counted(len(self), 'operation')}"
+        if self.operations:
+            text += ": " + ", ".join(step.verb for step in self.operations[:_SHOWN])
+        rest = len(self) - _SHOWN
+        return f"<{text} and {rest:,} more>" if rest > 0 else f"<{text}>"
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -123,6 +137,6 @@ class Log:
         name
             What the painter is called there.
         """
-        if not name.isidentifier():
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise InvalidOption(f"{name!r} is no name: give one such as painter.")
         return "\n".join(f"{name}.{operation.to_code()}" for operation in self.operations)

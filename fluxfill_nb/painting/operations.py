@@ -21,6 +21,8 @@ from .raster import Flags
 
 # From any point, the middle of some pixel is within half a pixel's diagonal.
 _THINNEST = math.sqrt(0.5)
+# How many points a repr shows.
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ class Stroke(Operation, kind="stroke"):
             size=checks.number("brush's size", self.size, 1, checks.LARGEST),
             hardness=checks.number("hardness", self.hardness, 0, 1, digits=2),
             mode=checks.mode(self.mode, ("add", "subtract")),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Stroke({_named(self.points)}, size={self.size!r}, hardness={self.hardness!r}, "
+            f"mode={self.mode!r})"
         )
 
     @property
@@ -168,6 +176,9 @@ class Polygon(Shape, kind="polygon"):
 
     def __post_init__(self) -> None:
         self._become(points=checks.pairs(self.points, at_least=3), mode=checks.mode(self.mode))
+
+    def __repr__(self) -> str:
+        return f"Polygon({_named(self.points)}, mode={self.mode!r})"
 
     @property
     def _corners(self) -> Pairs:
@@ -321,6 +332,13 @@ class FillHoles(Operation, kind="fill_holes"):
 
     def _paint(self, mask: Grey, _: Image.Image | None, /) -> None:
         mask[morphology.enclosed(mask < FILLED)] = 255
+
+
+def _named(points: Pairs) -> str:
+    """Points in a repr: all if they are few."""
+    if len(points) <= _FEW:
+        return f"points={points!r}"
+    return f"{len(points):,} points from {points[0]!r} to {points[-1]!r}"
 
 
 def _around(points: Pairs, size: Size, margin: float = 0.0) -> IntBox | None:

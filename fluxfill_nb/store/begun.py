@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from ..errors import StoreError
 from ..result import FillResult, FillTask
 from .faults import cannot_write
+from .process import Process
 from .record import Kind, Record
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class Attempt:
     def result(self) -> FillResult | None:
         """The picture, if it is there already."""
         return self._ledger.result_of(self._record) if self._record.state == "done" else None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another process has sent it, which still lives."""
+        writer, since = self._record.writer, self._record.began
+        return writer not in (None, Process.this()) and writer.is_living(since)
 
     def intend(self) -> None:
         """Write down that the request is sent; call this right before the POST.

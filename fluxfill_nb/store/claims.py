@@ -91,7 +91,7 @@ class Claims:
             content = json.loads(data)
             over = tuple(int(number) for number in content["over"])
             return Claim(Process.read(content), str(content["journal"]), since, over)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError):
             return Claim(None, "", since, is_bare=not data)
 
     def after(self, key: str, attempt: int) -> Iterator[Claim]:

@@ -22,7 +22,7 @@ from .inputs import Inputs, clear_parts
 from .journal import Journal, Line
 from .pictures import Pictures
 from .process import LEFT_ALONE, Process
-from .record import Record, State
+from .record import MOST_STARS, Record, State
 from .stored import StoredResult, StoredTask
 
 _EVENTS = {"intent", "submitted", "done", "ended", "not_sent", "removed"}
@@ -100,11 +100,13 @@ class Ledger:
                     self._by_task[record.task, record.polling_url] = record
             elif event["event"] == "star":
                 moment, stars = float(event["t"]), int(event["stars"])
+                if stars not in range(MOST_STARS + 1):
+                    raise ValueError(stars)
                 if moment >= self.stars.get(event["key"], (0.0, 0))[0]:
                     self.stars[event["key"]] = moment, stars
             elif event["event"] != "writer":
                 self._problem(f"journal/{line.file}: lines of a newer version, passed over")
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OverflowError):
             self._problem(f"journal/{line.file}: lines that make no sense, passed over")
 
     def record(self, key: str, attempt: int) -> Record:

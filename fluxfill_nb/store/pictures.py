@@ -18,7 +18,7 @@ from ..result import FillResult
 from .inputs import suffix_of, write_whole
 from .record import Record
 
-_LONGEST_PROMPT = 40
+_LONGEST_PROMPT, _LONGEST_TITLE = 40, 120
 # How much of a request's key its files have in their names.
 _KEY = 12
 
@@ -117,7 +117,7 @@ def _title(record: Record, seed: int | None) -> str:
             parts.append(f"{letter}{settings[name]:g}")
     if seed is not None:
         parts.append(f"seed{seed}")
-    return "_".join(parts)
+    return "_".join(parts)[:_LONGEST_TITLE]
 
 
 def _tail(record: Record) -> str:

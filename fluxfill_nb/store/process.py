@@ -44,7 +44,7 @@ class Process:
         """Return what `dump` gave; None if it is something else."""
         try:
             return cls(str(data["machine"]), int(data["pid"]), str(data["started"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def dump(self) -> dict[str, Any]:

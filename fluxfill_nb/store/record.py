@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal
 
+from ..options import FillOptions
 from .journal import Line
 from .process import Process
 
@@ -24,6 +28,19 @@ State = Literal[
     "unconfirmed", "failed", "moderated", "expired",
 ]  # fmt: skip
 """``claimed``: nothing is written yet. ``free``: nothing was sent, or the picture was removed."""
+
+
+MOST_STARS = 5
+"""How many stars a picture can have."""
+
+# What lines may say: digests, names of files in their folder, moments that a date can show.
+_DIGEST, _FILE_NAME = re.compile("[0-9a-f]+"), re.compile(r"[^/\\\0]+")
+_LATEST = 32e9
+# The types of settings, as JSON has them.
+_KINDS: dict[str, tuple[type, ...]] = {
+    name: (type(field.default),) if isinstance(field.default, (str, bool)) else (int, float)
+    for name, field in FillOptions.model_fields.items()
+}
 
 
 @dataclass(slots=True)
@@ -108,7 +125,7 @@ class Record:
             It is not as lines should be.
         """
         event = line.event
-        name, moment = event["event"], float(event["t"])
+        name, moment = event["event"], _moment(event["t"])
         self.began = min(self.began, moment)
         if "settings" in event:
             self._ask(event)
@@ -116,7 +133,7 @@ class Record:
             self.intended, self.writer = True, line.writer
         elif name == "submitted":
             self.task, self.polling_url = str(event["id"]), str(event["polling_url"])
-            self.submitted = float(event["submitted"])
+            self.submitted = _moment(event["submitted"])
             self.price = _number(event.get("cost")) if self.price is None else self.price
         elif name == "done":
             self._finish(event, moment)
@@ -134,26 +151,54 @@ class Record:
 
     def _ask(self, event: dict[str, Any]) -> None:
         self.service = str(event["service"])
-        self.settings = dict(event["settings"])
+        self.settings = _settings(event["settings"])
         self.request_key = str(event["request"])
-        self.image, self.mask = str(event["image"]["sha256"]), str(event["mask"]["sha256"])
+        self.image = _matching(_DIGEST, event["image"]["sha256"])
+        self.mask = _matching(_DIGEST, event["mask"]["sha256"])
         self.image_size = _size(event["image"]["size"])
 
     def _finish(self, event: dict[str, Any], moment: float) -> None:
         self.size = None if event["size"] is None else _size(event["size"])
-        self.seed, self.duration = event["seed"], _number(event["duration"])
+        self.seed = None if event["seed"] is None else int(event["seed"])
+        self.duration = _number(event["duration"])
         self.price = _number(event["price"])
         self.made_by, self.details = str(event["made_by"]), dict(event["details"])
         self.finished = max(self.finished, moment)
         self.task = self.task or str(event["id"])
-        self.submitted = float(event["submitted"]) if self.submitted is None else self.submitted
-        self.picture = str(event["picture"])
+        self.submitted = _moment(event["submitted"]) if self.submitted is None else self.submitted
+        self.picture = _matching(_FILE_NAME, event["picture"])
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """Settings, of which those known here have the right type; others are of a newer version."""
+    settings = dict(value)
+    for name in _KINDS.keys() & settings.keys():
+        if not isinstance(settings[name], (*_KINDS[name], NoneType)):
+            raise TypeError(name)
+    return settings
+
+
+def _matching(pattern: re.Pattern[str], value: Any) -> str:
+    if not (isinstance(value, str) and pattern.fullmatch(value)):
+        raise ValueError(value)
+    return value
 
 
 def _size(value: Any) -> tuple[int, int]:
-    width, height = value
-    return int(width), int(height)
+    width, height = map(int, value)
+    if width < 1 or height < 1:
+        raise ValueError(value)
+    return width, height
+
+
+def _moment(value: Any) -> float:
+    moment = float(value)
+    if not 0 <= moment < _LATEST:
+        raise ValueError(value)
+    return moment
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    if value is not None and not math.isfinite(number := float(value)):
+        raise ValueError(value)
+    return None if value is None else number

@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidOption
 from ..options import FillOptions
 from ..result import FillResult
-from ..wording import PLAIN_DIV
+from ..wording import PLAIN_DIV, quoted
 from .faults import cannot_write
 from .ledger import Ledger
 from .record import KINDS, Record
@@ -42,7 +44,7 @@ def matching(records: Iterable[Record], wanted: dict[str, Any]) -> list[Record]:
     Raises
     ------
     fluxfill_nb.errors.InvalidOption
-        There is no such setting.
+        There is no such setting, or it never has such a value.
     """
     names = (*SETTINGS, "service")
     for name in wanted:
@@ -50,10 +52,14 @@ def matching(records: Iterable[Record], wanted: dict[str, Any]) -> list[Record]:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
             raise InvalidOption(f"Pictures cannot be found by {name!r}: {hint}")
+    choices = {name: _alternatives(name, value) for name, value in wanted.items()}
     return [
         record
         for record in records
-        if all(_agrees(name, value_of(record, name), value) for name, value in wanted.items())
+        if all(
+            any(_agrees(name, value_of(record, name), one) for one in several)
+            for name, several in choices.items()
+        )
     ]
 
 
@@ -64,7 +70,7 @@ def value_of(record: Record, name: str) -> Any:
     if name == "seed" and record.seed is not None:
         return record.seed
     value = record.settings.get(name)
-    return FillOptions.model_fields[name].default if value is None else value
+    return _default(name) if value is None else value
 
 
 def row(ledger: Ledger, record: Record) -> dict[str, Any]:
@@ -153,7 +159,12 @@ def prune(
             "prune(keep=function of a result)."
         )
     if before is not None:
-        before = before.astimezone()
+        if not isinstance(before, datetime):
+            raise InvalidOption(
+                f"before is {before!r}: give a datetime, such as datetime(2026, 1, 31)."
+            )
+        # Not of a class of its own, as pandas has one, which knows no local time.
+        before = datetime.combine(before.date(), before.timetz()).astimezone()
     chosen = [
         (record, result)
         for record in done(ledger)
@@ -248,14 +259,38 @@ def _cell(value: Any) -> str:
     return escape(text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…")
 
 
+def _alternatives(name: str, wanted: Any) -> list[Any]:
+    """What is looked for, each as records hold it."""
+    several = isinstance(wanted, Iterable) and not isinstance(wanted, str)
+    return [_checked(name, one) for one in (wanted if several else [wanted])]
+
+
+def _checked(name: str, wanted: Any) -> Any:
+    kind = type(_default(name))
+    if kind is str:
+        fits = isinstance(wanted, str)
+    elif kind is bool:
+        fits = wanted in (True, False)
+    else:
+        if isinstance(wanted, str):
+            with suppress(ValueError):
+                wanted = float(wanted)
+        fits = isinstance(wanted, Real) and not isinstance(wanted, bool)
+    if not fits and wanted is not None:
+        rule = "text" if name == "service" else FillOptions.rule(name)
+        raise InvalidOption(f"{name} is {quoted(wanted)}: look for {rule}, or a list of these.")
+    return wanted
+
+
+def _default(name: str) -> Any:
+    return "" if name == "service" else FillOptions.model_fields[name].default
+
+
 def _agrees(name: str, value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, (list, tuple, set, range)):
-        return any(_agrees(name, value, one) for one in wanted)
-    if isinstance(value, str) and isinstance(wanted, str):
-        return wanted.casefold() in value.casefold()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            return math.isclose(value, wanted, abs_tol=1e-9)
-        except TypeError:
-            return False
-    return bool(value == wanted)
+    if wanted is None:
+        return bool(value == _default(name))
+    if isinstance(value, str):
+        return isinstance(wanted, str) and wanted.casefold() in value.casefold()
+    if isinstance(value, float):
+        return math.isclose(value, wanted, abs_tol=1e-9)
+    return bool(value == wanted)  # whole numbers, and large seeds lie close together

@@ -20,9 +20,7 @@ from .begun import Attempt, Begun
 from .faults import cannot_write
 from .inputs import write_whole
 from .ledger import Ledger, key_of
-from .record import KINDS
-
-_MOST_STARS = 5
+from .record import KINDS, MOST_STARS
 
 
 class SweepLike(Protocol):
@@ -129,6 +127,7 @@ class RunStore:
         fluxfill_nb.errors.StoreError
             The store cannot be written.
         """
+        retry = [retry] if isinstance(retry, str) else retry
         if unknown := set(retry).difference(KINDS):
             odd = ", ".join(map(repr, sorted(unknown)))
             raise InvalidOption(f"retry has {odd}: it may have {', '.join(KINDS)}.")
@@ -242,7 +241,13 @@ class RunStore:
         Parameters
         ----------
         **wanted
-            Settings, and ``service``: a value, or a list of them. Of text, a part is enough.
+            Settings, and ``service``: a value, or several of them, as a list or an array. Of text,
+            a part is enough. None: the service's default.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidOption
+            There is no such setting, or it cannot have such a value.
 
         Examples
         --------
@@ -290,7 +295,7 @@ class RunStore:
             `FillResult.key`.
         """
         self._ledger.refresh()
-        return self._ledger.stars.get(key, (0.0, 0))[1]
+        return self._ledger.stars.get(_checked_key(key), (0.0, 0))[1]
 
     def star(self, key: str, stars: int = 1) -> None:
         """Give a picture stars, 0 to 5; they are kept.
@@ -302,11 +307,11 @@ class RunStore:
         stars
             How many; 0 takes them away.
         """
-        if isinstance(stars, bool) or stars not in range(_MOST_STARS + 1):
+        if isinstance(stars, bool) or stars not in range(MOST_STARS + 1):
             raise InvalidOption(
-                f"stars is {stars!r}: it must be a whole number from 0 to {_MOST_STARS}."
+                f"stars is {stars!r}: it must be a whole number from 0 to {MOST_STARS}."
             )
-        self._ledger.star(key, int(stars))
+        self._ledger.star(_checked_key(key), int(stars))
 
     def prune(
         self,
@@ -395,3 +400,9 @@ class RunStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RunStore, (self.folder,)
+
+
+def _checked_key(key: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidOption(f"The key is {key!r}: give text, a picture's is result.key.")
+    return key
