@@ -16,7 +16,7 @@ from ..store import RunStore
 from ..sweep import Sweep, SweepResult
 from . import conductor
 from .collected import Collected
-from .core import HOSTED_URL, AsyncFluxFill, StoreSource
+from .core import HOSTED_URL, AsyncFluxFill, StoreSource, request_of
 from .places import MOST
 from .portal import begin, run
 from .progress import OnProgress
@@ -155,10 +155,10 @@ class FluxFill:
         fluxfill_nb.FillResult
             The picture, and how it was made.
         """
+        # Here rather than on the loop: what cannot be used is said without a word of threads.
+        request = request_of(image, mask, prompt, **options)
         return run(
-            lambda: self._awaited.fill(
-                image, mask, prompt, on_progress=on_progress, reuse=reuse, retry=retry, **options
-            )
+            lambda: self._awaited.fill(request, on_progress=on_progress, reuse=reuse, retry=retry)
         )
 
     def submit(self, request: FillRequest) -> FillTask:

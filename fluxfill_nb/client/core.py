@@ -208,16 +208,8 @@ class AsyncFluxFill:
         fluxfill_nb.errors.FluxFillError
             Everything else that can go wrong; see `fluxfill_nb.errors`.
         """
-        if isinstance(image, FillRequest):
-            if mask is not None or prompt:
-                raise errors.InvalidOption(
-                    "A FillRequest has its mask and prompt already; change them with "
-                    "request.replace(mask=…, prompt=…)."
-                )
-            request = image.replace(**options) if options else image
-        else:
-            # Decoding and hashing megapixels would hold up the loop.
-            request = await to_thread.run_sync(lambda: FillRequest(image, mask, prompt, **options))
+        # Decoding and hashing megapixels would hold up the loop.
+        request = await to_thread.run_sync(lambda: request_of(image, mask, prompt, **options))
         kinds = self._keeper.kinds(retry, single=True)
         async with self._own_places:
             return await awake(
@@ -424,3 +416,20 @@ class AsyncFluxFill:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Clients hold a key and connections, and are not pickled: make one there.")
+
+
+def request_of(
+    image: ImageSource | FillRequest,
+    mask: MaskSource | None,
+    prompt: str | None,
+    **options: Unpack[FillKeywords],
+) -> FillRequest:
+    """Return what `AsyncFluxFill.fill` is asked for as one request."""
+    if not isinstance(image, FillRequest):
+        return FillRequest(image, mask, prompt, **options)
+    if mask is not None or prompt:
+        raise errors.InvalidOption(
+            "A FillRequest has its mask and prompt already; change them with "
+            "request.replace(mask=…, prompt=…)."
+        )
+    return image.replace(**options) if options else image

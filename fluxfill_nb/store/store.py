@@ -231,6 +231,16 @@ class RunStore:
     def __bool__(self) -> bool:
         return True  # a store is one though it is empty
 
+    def __contains__(self, request: object) -> bool:
+        """Whether there is a picture of a `fluxfill_nb.FillRequest`, whichever service made it."""
+        if not isinstance(request, FillRequest):
+            return False
+        self._ledger.refresh()
+        key = request.key
+        return any(
+            record.request_key == key and record.state == "done" for record in self._ledger.all()
+        )
+
     def __iter__(self) -> Iterator[FillResult]:
         self._ledger.refresh()
         return map(self._ledger.result_of, shelf.done(self._ledger))
