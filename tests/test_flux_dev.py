@@ -24,6 +24,7 @@ from fluxfill_nb.options import FillOptions
 
 torch = pytest.importorskip("torch", reason="torch is not installed; make test-flux runs these")
 diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed: make test-flux")
+transformers = pytest.importorskip("transformers")
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_flux  # noqa: E402
 
@@ -387,6 +388,65 @@ def test_an_option_changes_little_and_repeats(tiny, option):
     picture = filled(engine)
     assert apart(picture, filled(engine)) == 0
     assert np.abs(np.asarray(picture).astype(int) - filled(tiny())).mean() < 10
+
+
+def test_the_transformer_makes_way_for_the_text_encoders(tiny, monkeypatch):
+    """On a GPU of 24 GB there is room for either, not for both."""
+    transformer, t5 = diffusers.FluxTransformer2DModel, transformers.T5EncoderModel
+    place, places = [""], []
+    move, encode = transformer.to, t5.forward
+
+    def to(self, *arguments, **keywords):
+        place[0] = str(keywords.get("device", *arguments[:1]))
+        return move(self, *arguments, **keywords)
+
+    @functools.wraps(encode)
+    def forward(self, *arguments, **keywords):
+        places.append(place[0])
+        return encode(self, *arguments, **keywords)
+
+    monkeypatch.setattr(transformer, "to", to)
+    monkeypatch.setattr(t5, "forward", forward)
+    engine = tiny(offload=True, batch=1)
+    with ThreadPoolExecutor(3) as pool:  # the second one begins as the first one ends
+        list(pool.map(lambda prompt: filled(engine, prompt=prompt), ["a cup", "a vase", "a jug"]))
+    assert place == ["cpu"]
+    assert places == ["cpu"] * 3  # at work it is on "cpu:0"
+
+
+def test_a_picture_too_large_to_be_decoded_at_once_is_decoded_in_pieces(tiny, monkeypatch):
+    vae, tiled = diffusers.AutoencoderKL, []
+    decode = vae.decode
+
+    @functools.wraps(decode)
+    def short_of_memory(self, *arguments, **keywords):
+        tiled.append(self.use_tiling)
+        if not self.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return decode(self, *arguments, **keywords)
+
+    monkeypatch.setattr(vae, "decode", short_of_memory)
+    assert apart(filled(tiny()), filled(tiny())) == 0
+    assert tiled == [False, True, False, True]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("option", [{"batch": 2}, {"first_block_cache": 0.1}])
+def test_a_compiled_transformer_paints_the_same(tiny, option, monkeypatch):
+    compile_ = diffusers.FluxTransformer2DModel.compile_repeated_blocks
+    # Traced as always, and run without the minutes that a compiler takes.
+    monkeypatch.setattr(
+        diffusers.FluxTransformer2DModel,
+        "compile_repeated_blocks",
+        functools.partialmethod(compile_, backend="eager"),
+    )
+    engine, exact = tiny(compile=True, **option), tiny(**option)
+    with ThreadPoolExecutor(2) as pool:
+        for size in ((64, 48), (32, 48)):
+            fill = functools.partial(filled, engine, size=size)
+            pictures = list(pool.map(lambda seed, fill=fill: fill(seed=seed), range(2)))
+            for seed, picture in enumerate(pictures):
+                assert apart(picture, filled(exact, size=size, seed=seed)) <= TOLERANCE
 
 
 def test_the_first_block_decides_for_each_fill_alone(tmp_path):

@@ -112,6 +112,13 @@ def test_each_key_may_have_limits_of_its_own(body):
         gate.open.set()
 
 
+@pytest.mark.parametrize("end", ["=", "==", "= "])
+def test_a_key_does_not_become_a_name_by_its_padding(end):
+    with pytest.raises(InvalidOption, match="NAME=KEY") as caught:
+        keys.parse("c2VjcmV0" + end)
+    assert "c2VjcmV0" not in str(caught.value)
+
+
 def test_keys_come_from_a_file(tmp_path):
     path = tmp_path / "keys.toml"
     path.write_text('grace = "key-g"\n[ada]\nkey = "key-a"\nmax_active = 4\ncredits = 50\n')
@@ -131,6 +138,7 @@ def test_keys_come_from_a_file(tmp_path):
         ('[ada]\nkey = "hidden"\nmax_active = 0', "max_active of ada is 0"),
         ('[ada]\nkey = "hidden"\nmax_active = true', "max_active of ada is True"),
         ('[ada]\nkey = "hidden"\ncredits = -1', "credits of ada"),
+        ('[ada]\nkey = "hidden"\ncredits = inf', "credits of ada"),
         ('ada = "hidden "', "key of ada"),
         ('ada = "hïdden"', "key of ada"),
         ('ada = ""', "key of ada"),
@@ -335,7 +343,7 @@ def test_sigterm_ends_a_fill_with_the_grace(long_body):
         (["--workers", "0"], "workers is 0"),
         (["--grace", "-1"], "--grace is -1"),
         (["--max-active", "0"], "--max-active is 0"),
-        (["--key", "ada="], "key of ada"),
+        (["--key", "ada="], "NAME=KEY"),
         (["--keys", "nowhere.toml"], "'nowhere.toml' cannot be read"),
     ],
 )

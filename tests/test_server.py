@@ -31,9 +31,10 @@ import fluxfill_nb as ff
 from fluxfill_nb import engines
 from fluxfill_nb.options import FillFields
 from fluxfill_nb.server import Jobs, create_app, jobs, samples, webhooks
-from fluxfill_nb.server import body as server_body
+from fluxfill_nb.server import sent as server_sent
 from fluxfill_nb.server.preview import Preview
 from fluxfill_nb.server.samples import Signer
+from tests.sending import sent
 
 FILL = "/v1/flux-pro-1.0-fill"
 
@@ -347,7 +348,37 @@ def test_credits_are_spent_on_pictures_only(body):
         assert finish(http, http.post(FILL, json=body))["status"] == "Ready"
         assert left() == 0
         assert http.post(FILL, json=body).status_code == 402
-        assert http.post(FILL, json=body | {"steps": 1}).status_code == 422
+        assert http.post(FILL, json=body | {"steps": 1}).status_code == 402  # nothing was read
+
+
+def test_who_has_no_credits_left_is_sent_to_whoever_gives_them(picture, mask):
+    with (
+        ff.LocalServer(credits=2.0) as server,
+        ff.FluxFill(base_url=server.url, store=None) as client,
+        pytest.raises(ff.errors.InsufficientCredits, match=r"ask who runs 127\.0\.0\.1") as caught,
+    ):
+        client.fill(picture, mask)
+    assert "buy" not in str(caught.value)
+
+
+def test_who_may_not_submit_is_told_before_the_body_is_read():
+    with serving(unchanged, credits=0.0) as http:
+        connection = HTTPConnection("127.0.0.1", http.base_url.port, timeout=20)
+        connection.putrequest("POST", FILL)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "50000000")
+        connection.endheaders(b'{"image": "')
+        assert connection.getresponse().status == 402
+        connection.close()
+
+
+@pytest.mark.parametrize("name", ["prompt", "webhook_secret"])
+def test_texts_that_would_fill_the_memory_are_refused(http, body, name):
+    answer = http.post(FILL, json=body | {name: "x" * 20_001})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", name]
+    assert "20000" in answer.json()["detail"][0]["msg"]
+    assert http.post(FILL, json=body | {name: "x" * 20_000}).status_code == 200
 
 
 def test_each_key_has_its_own_credits(body):
@@ -437,9 +468,9 @@ def test_tasks_that_wait_end_when_the_server_does(picture, mask):
     options = ff.FillRequest(picture, mask).options
     with ThreadPoolExecutor(1) as executor:
         work = Jobs(slow, executor=executor)
-        first = work.submit(picture, mask, options, on_end=ended.put)
+        first = work.submit(sent(picture, mask), options, on_end=ended.put)
         assert running.wait(20)
-        second = work.submit(picture, mask, options, on_end=ended.put)
+        second = work.submit(sent(picture, mask), options, on_end=ended.put)
         assert (first.status, second.status, work.active) == ("Pending", "Pending", 2)
         work.close()
         assert ended.get(timeout=20) is second  # at once: it never ran
@@ -448,7 +479,7 @@ def test_tasks_that_wait_end_when_the_server_does(picture, mask):
         assert [job.error for job in (first, second)] == ["The server was shut down"] * 2
         assert [job.status for job in (first, second)] == ["Error", "Error"]
         with pytest.raises(jobs.ShutDown):
-            work.submit(picture, mask, options)
+            work.submit(sent(picture, mask), options)
         assert work.active == 0
         assert executor.submit(int).result() == 0  # it is not ours to shut down
 
@@ -456,8 +487,8 @@ def test_tasks_that_wait_end_when_the_server_does(picture, mask):
 def test_nothing_of_a_task_stays_in_memory_but_its_settings(picture, mask, monkeypatch):
     ended = threading.Event()
     work = Jobs(unchanged)
-    sent = picture.copy()
-    kept = [weakref.ref(sent)]
+    files = sent(picture, mask)
+    kept = [weakref.ref(files)]
     really_work = jobs.work
 
     def watched_work(*arguments):
@@ -466,10 +497,8 @@ def test_nothing_of_a_task_stays_in_memory_but_its_settings(picture, mask, monke
         return outcome
 
     monkeypatch.setattr(jobs, "work", watched_work)
-    job = work.submit(
-        sent, mask, ff.FillRequest(picture, mask).options, on_end=lambda job: ended.set()
-    )
-    del sent
+    job = work.submit(files, ff.FillRequest(picture, mask).options, on_end=lambda job: ended.set())
+    del files
     assert ended.wait(20)
     give_up = time.monotonic() + 10
     while any(thing() for thing in kept) and time.monotonic() < give_up:
@@ -481,6 +510,34 @@ def test_nothing_of_a_task_stays_in_memory_but_its_settings(picture, mask, monke
     assert not folder.exists()
 
 
+def test_fills_that_wait_hold_no_pixels():
+    running, go_on = threading.Event(), threading.Event()
+
+    def slow(image, mask, options, progress):
+        running.set()
+        go_on.wait(20)
+        return image
+
+    size = (131, 67)
+    picture, mask = Image.new("RGB", size), ff.Mask.from_box(size, (8, 8, 30, 30))
+    files = sent(picture, mask)
+    body = {"image": base64.b64encode(files.image).decode(), "steps": 15}
+    body["mask"] = base64.b64encode(files.mask).decode()
+
+    def decoded():
+        gc.collect()
+        return sum(isinstance(o, Image.Image) and o.size == size for o in gc.get_objects())
+
+    with serving(slow, workers=1) as http:
+        answers = [http.post(FILL, json=body)]
+        assert running.wait(20)
+        alone = decoded()
+        answers += [http.post(FILL, json=body) for _ in range(4)]
+        assert decoded() == alone
+        go_on.set()
+        assert {finish(http, answer)["status"] for answer in answers} == {"Ready"}
+
+
 def test_the_oldest_tasks_go_first(picture, mask, monkeypatch):
     monkeypatch.setattr(jobs, "MAX_KEPT", 2)
     options = ff.FillRequest(picture, mask).options
@@ -488,7 +545,7 @@ def test_the_oldest_tasks_go_first(picture, mask, monkeypatch):
     ended = queue.Queue()
     kept = []
     for _ in range(4):
-        kept.append(work.submit(picture, mask, options, on_end=ended.put).id)
+        kept.append(work.submit(sent(picture, mask), options, on_end=ended.put).id)
         ended.get(timeout=20)
     assert [work.get(key) is not None for key in kept] == [False, False, True, True]
     assert {path.name for path in work.pictures.folder.iterdir()} == set(kept[2:])
@@ -649,7 +706,7 @@ def test_listens_on_ipv6(body):
 
 def test_pictures_are_dropped_when_their_time_is_over(picture, mask):
     jobs = Jobs(lambda image, mask, options, progress: image, kept_for=0.05)
-    job = jobs.submit(picture, mask, ff.FillRequest(picture, mask).options)
+    job = jobs.submit(sent(picture, mask), ff.FillRequest(picture, mask).options)
     give_up = time.monotonic() + 10
     while jobs.get(job.id) is not None and time.monotonic() < give_up:
         time.sleep(0.01)
@@ -940,11 +997,12 @@ def test_slow_clients_block_nobody(body):
 
 def test_few_pictures_are_decoded_at_once_and_polling_goes_on(body, monkeypatch):
     decoding, go_on, most = set(), threading.Event(), [0]
-    really_open = server_body.open_image
+    really_open = server_sent.open_image
 
     def open_slowly(*arguments, **keywords):
         decoding.add(threading.get_ident())
-        most[0] = max(most[0], len(decoding))
+        if not go_on.is_set():  # later the engine's threads decode as well
+            most[0] = max(most[0], len(decoding))
         go_on.wait(20)
         decoding.remove(threading.get_ident())
         return really_open(*arguments, **keywords)
@@ -952,7 +1010,7 @@ def test_few_pictures_are_decoded_at_once_and_polling_goes_on(body, monkeypatch)
     with serving(unchanged) as http, ThreadPoolExecutor(60) as threads:
         answer = http.post(FILL, json=body)
         finish(http, answer)
-        monkeypatch.setattr(server_body, "open_image", open_slowly)
+        monkeypatch.setattr(server_sent, "open_image", open_slowly)
         # More than there are threads for everything else that a server does.
         posts = [threads.submit(httpx.post, f"{http.base_url}{FILL}", json=body | {"steps": None})
                  for _ in range(60)]  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 import fluxfill_nb as ff
 from fluxfill_nb.engines import Patches
 from fluxfill_nb.server import Jobs
+from tests.sending import sent
 from tests.workers_engines import Endless
 
 distributed = pytest.importorskip("distributed")
@@ -83,7 +84,7 @@ def test_progress_previews_and_the_end_reach_a_worker(cluster, picture, mask, tm
     jobs = Jobs(engine, executor=cluster.scheduler_address)
     ended = threading.Event()
     options = ff.FillRequest(picture, mask).options
-    job = jobs.submit(picture, mask, options, on_end=lambda job: ended.set())
+    job = jobs.submit(sent(picture, mask), options, on_end=lambda job: ended.set())
 
     def look():
         if job.is_stale:

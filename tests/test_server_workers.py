@@ -24,7 +24,8 @@ from fluxfill_nb.errors import InvalidOption
 from fluxfill_nb.server import Jobs
 from fluxfill_nb.server.accounts import Account
 from fluxfill_nb.server.turns import Turns
-from tests.workers_engines import Deaf, Endless, Mortal, shade
+from tests.sending import sent
+from tests.workers_engines import Deaf, Endless, Mortal, shade, threads
 
 PATIENCE = 60.0
 
@@ -72,7 +73,7 @@ def test_one_key_with_many_fills_does_not_hold_up_another(picture, mask):
     def submit(account, seed):
         account.open_task()
         options = request.replace(seed=seed).options
-        jobs.submit(picture, mask, options, account=account, on_end=ended.put)
+        jobs.submit(sent(picture, mask), options, account=account, on_end=ended.put)
 
     submit(many, 0)
     assert running.wait(PATIENCE)
@@ -164,7 +165,7 @@ def test_a_process_that_dies_idle_is_replaced(request_, tmp_path):
 def test_progress_previews_and_the_end_cross_the_border(picture, mask, tmp_path):
     engine, ended = Endless(str(tmp_path)), queue.Queue()
     jobs = Jobs(engine, executor="processes", workers=1)
-    job = jobs.submit(picture, mask, ff.FillRequest(picture, mask).options, on_end=ended.put)
+    job = jobs.submit(sent(picture, mask), ff.FillRequest(picture, mask).options, on_end=ended.put)
 
     def look():
         if job.is_stale:
@@ -209,6 +210,7 @@ def test_in_process_people_read_what_their_engine_said(request_):
 SERVER = """
 import sys, time
 import fluxfill_nb as ff
+from tests.sending import sent
 from tests.workers_engines import Deaf
 
 if __name__ == "__main__":
@@ -243,6 +245,49 @@ def test_no_process_outlives_a_server_that_is_killed(request_, tmp_path):
         process.stdout.close()
     assert workers
     assert psutil.wait_procs(workers, timeout=PATIENCE)[1] == []
+
+
+NOTEBOOK = """
+import os, signal, sys, time
+import psutil
+import fluxfill_nb as ff
+from PIL import Image
+
+if __name__ == "__main__":
+    request = ff.FillRequest(Image.new("RGB", (64, 64)), ff.Mask.from_box((64, 64), (8, 8, 40, 40)))
+    client = ff.connect("local", executor="processes", workers=2, store=None)
+    client.sweep(ff.Sweep(request, seed=range(2), steps=15))
+    if "busy" in sys.argv:
+        under_way = client.start(ff.Sweep(request, seed=range(100, 200)))
+    if "children" in sys.argv:  # as Jupyter's kernels do before they end
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for child in psutil.Process().children(recursive=True):
+                child.send_signal(number)
+    if "abrupt" in sys.argv:
+        os._exit(0)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills in the way of POSIX")
+@pytest.mark.parametrize("end", [(), ("abrupt",), ("busy",), ("children",)])
+def test_a_program_with_processes_ends_without_a_word(tmp_path, end):
+    script = tmp_path / "notebook.py"
+    script.write_text(NOTEBOOK)
+    done = subprocess.run(
+        [sys.executable, str(script), *end],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_processes_do_not_compete_for_processors(request_):
+    with (
+        ff.LocalServer(threads, executor="processes", workers=1) as server,
+        ff.FluxFill(base_url=server.url, store=None) as client,
+    ):
+        assert client.fill(request_).raw.getpixel((0, 0)) == (1, 1, 1)
 
 
 def workers_of(server: int) -> list[psutil.Process]:

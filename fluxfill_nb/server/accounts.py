@@ -53,21 +53,29 @@ class Account:
         """What is left; what active tasks may cost still counts."""
         return self._credits
 
-    def open_task(self) -> None:
-        """Take a task on, and set its price aside.
+    def check_room(self) -> None:
+        """Look whether a task could be opened now.
 
         Raises
         ------
         NotAllowed
             402: the credits do not pay for it as well; 429: too many are active.
         """
+        if self._active >= self._max_active:
+            raise NotAllowed(429, f"{self._max_active} tasks are active, and no more are allowed")
+        if self._credits < self.cost * (self._active + 1):
+            raise NotAllowed(402, "Insufficient credits")
+
+    def open_task(self) -> None:
+        """Take a task on, and set its price aside.
+
+        Raises
+        ------
+        NotAllowed
+            As from `check_room`.
+        """
         with self._lock:
-            if self._active >= self._max_active:
-                raise NotAllowed(
-                    429, f"{self._max_active} tasks are active, and no more are allowed"
-                )
-            if self._credits < self.cost * (self._active + 1):
-                raise NotAllowed(402, "Insufficient credits")
+            self.check_room()
             self._active += 1
 
     def close_task(self, *, paid: bool) -> None:

@@ -12,11 +12,9 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
-from PIL import Image
 from starlette.requests import ClientDisconnect
 
 from ..engines import name_of
-from ..mask import Mask
 from ..options import FillOptions
 from ..request import FILL_PATH
 from ..result import FillStatus
@@ -29,6 +27,7 @@ from .keys import Holder, holders_of
 from .monitoring import add_monitoring
 from .refusals import problems, refused
 from .samples import Signer
+from .sent import Sent
 from .webhooks import News, Refused, Webhooks
 
 _RESULT_PATH = "/v1/get_result"
@@ -91,20 +90,18 @@ def create_app(
     def sample(base: str, job: Job) -> str:
         return f"{base}{_SAMPLES}/{job.id}?{signer.query(job.id)}"
 
-    def begin(
-        options: FillOptions, image: Image.Image, mask: Mask, account: Account, base: str
-    ) -> Job:
+    def begin(options: FillOptions, sent: Sent, account: Account, base: str) -> Job:
         """Start the work. All in one thread: no cancelled request leaves a half of it."""
         announce = None
-        if options.webhook_url is not None:
-            try:
-                webhooks.check(options.webhook_url)
-            except Refused as error:
-                raise refused("webhook_url", str(error), str(options.webhook_url)) from None
-            announce = functools.partial(_announce, webhooks, lambda job: sample(base, job))
         account.open_task()
         try:
-            return jobs.submit(image, mask, options, account=account, on_end=announce)
+            if options.webhook_url is not None:
+                try:
+                    webhooks.check(options.webhook_url)
+                except Refused as error:
+                    raise refused("webhook_url", str(error), str(options.webhook_url)) from None
+                announce = functools.partial(_announce, webhooks, lambda job: sample(base, job))
+            return jobs.submit(sent, options, account=account, on_end=announce)
         except BaseException:
             account.close_task(paid=False)
             raise
@@ -137,12 +134,13 @@ def create_app(
     )
     async def fill(request: Request) -> answers.Submitted | answers.SubmittedWithWebhook:
         """Take a fill on; the answer says where to ask for it, or that it will be announced."""
-        jobs.check_open()  # before a body is read that may be large
-        content = await body.receive(request)
-        options, image, mask = await body.decode(content)
-        base = str(request.base_url)
         account = request.state.account
-        job = await to_thread.run_sync(begin, options, image, mask, account, base)
+        jobs.check_open()  # before a body is read that may be large
+        account.check_room()
+        content = await body.receive(request)
+        options, sent = await body.check(content)
+        base = str(request.base_url)
+        job = await to_thread.run_sync(begin, options, sent, account, base)
         if options.webhook_url is not None:
             return answers.SubmittedWithWebhook(
                 id=job.id, status=FillStatus.PENDING, webhook_url=str(options.webhook_url)

@@ -1,4 +1,4 @@
-"""What the server is sent: the request's body, read, checked and decoded."""
+"""What the server is sent: the request's body, read and checked."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from PIL import Image
 from pydantic import Field, ValidationError
 
 from ..errors import InvalidImage, InvalidInput, InvalidMask
-from ..images import decode_base64, open_image
-from ..mask import Mask
+from ..images import decode_base64
 from ..options import FillFields, FillOptions
 from .refusals import problems, refused
+from .sent import Sent
 
 MAX_MEGABYTES = 20.0
-MAX_MEGAPIXELS = 20.0
-"""Limits of picture and mask each; those of the hosted service's sibling endpoints."""
+"""Limit of picture and mask each, as of the hosted service's sibling endpoints."""
 
 MAX_BODY = int(2 * MAX_MEGABYTES * 1e6 * 4 / 3) + 2_000_000
 """Limit of the whole body, bytes: picture and mask as Base64, and room for the settings."""
 
-_DECODERS = max(1, (os.cpu_count() or 2) // 2)
+MAX_TEXT = 20_000
+"""Limit of each text among the settings, characters: they are kept with finished tasks."""
+
+_CHECKERS = max(1, (os.cpu_count() or 2) // 2)
 # One for each event loop that the application is used from, as anyio's own is.
-_decoders: RunVar[CapacityLimiter] = RunVar("fluxfill_decoders")
+_checkers: RunVar[CapacityLimiter] = RunVar("fluxfill_checkers")
 
 
 class FillBody(FillFields):
@@ -44,24 +45,26 @@ class FillBody(FillFields):
         """Return the settings alone."""
         return FillOptions(**{name: getattr(self, name) for name in FillFields.model_fields})
 
-    def pictures(self) -> tuple[Image.Image, Mask]:
-        """Decode picture (RGB) and mask (hard).
+    def sent(self) -> Sent:
+        """Return picture and mask as files, of which it is certain that they can be decoded.
 
         Raises
         ------
         fastapi.exceptions.RequestValidationError
             Names the field that is wrong.
         """
-        picture = _picture("image", self.image)
+        sent = Sent(
+            _file("image", self.image), None if self.mask is None else _file("mask", self.mask)
+        )
         try:
-            if self.mask is None:
-                mask = Mask.from_alpha(picture)
-            else:
-                mask = Mask.from_threshold(_over_black(_picture("mask", self.mask)))
-                mask.check_fits(picture.size)
-        except InvalidMask as error:
+            picture = sent.picture()
+        except InvalidImage as error:
+            raise refused("image", str(error), self.image) from None
+        try:
+            sent.hole(picture)
+        except (InvalidImage, InvalidMask) as error:
             raise refused("mask", str(error), self.mask) from None
-        return picture.convert("RGB"), mask.threshold()
+        return sent
 
 
 async def receive(request: Request) -> bytes:
@@ -91,8 +94,8 @@ def _refused_as_a_whole(message: str) -> RequestValidationError:
     )
 
 
-async def decode(content: bytes) -> tuple[FillOptions, Image.Image, Mask]:
-    """Check and decode a body, in a thread; a few at a time.
+async def check(content: bytes) -> tuple[FillOptions, Sent]:
+    """Check a body, in a thread; a few at a time.
 
     Raises
     ------
@@ -100,14 +103,14 @@ async def decode(content: bytes) -> tuple[FillOptions, Image.Image, Mask]:
         Names each field that is wrong.
     """
     try:
-        limiter = _decoders.get()
+        limiter = _checkers.get()
     except LookupError:
-        limiter = CapacityLimiter(_DECODERS)
-        _decoders.set(limiter)
-    return await to_thread.run_sync(_decode, content, limiter=limiter)
+        limiter = CapacityLimiter(_CHECKERS)
+        _checkers.set(limiter)
+    return await to_thread.run_sync(_checked, content, limiter=limiter)
 
 
-def _decode(content: bytes) -> tuple[FillOptions, Image.Image, Mask]:
+def _checked(content: bytes) -> tuple[FillOptions, Sent]:
     try:
         body = FillBody.model_validate_json(content)
     except ValidationError as error:
@@ -119,10 +122,18 @@ def _decode(content: bytes) -> tuple[FillOptions, Image.Image, Mask]:
         options = body.options()
     except InvalidInput as error:  # an address that grew too long when it was percent-encoded
         raise refused("webhook_url", str(error)) from None
-    return options, *body.pictures()
+    secret = options.webhook_secret
+    texts = {
+        "prompt": options.prompt or "",
+        "webhook_secret": secret.get_secret_value() if secret else "",
+    }
+    for name, text in texts.items():
+        if len(text) > MAX_TEXT:
+            raise refused(name, f"It is over the limit of {MAX_TEXT} characters")
+    return options, body.sent()
 
 
-def _picture(field: str, text: str) -> Image.Image:
+def _file(field: str, text: str) -> bytes:
     data = decode_base64(text)
     if not data:
         raise refused(field, "Not valid Base64", text)
@@ -130,13 +141,4 @@ def _picture(field: str, text: str) -> Image.Image:
         raise refused(
             field, f"{len(data) / 1e6:.1f} MB is over the limit of {MAX_MEGABYTES:g} MB", text
         )
-    try:
-        return open_image(data, max_megapixels=MAX_MEGAPIXELS)
-    except InvalidImage as error:
-        raise refused(field, str(error), text) from None
-
-
-def _over_black(picture: Image.Image) -> Image.Image:
-    if picture.mode != "RGBA":
-        return picture
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
+    return data

@@ -14,10 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
 from ..engines import Engine
-from ..mask import Mask
 from ..options import FillOptions
 from ..result import FillStatus
 from .accounts import EVERYBODY, Account
@@ -25,6 +22,7 @@ from .job import Job, details_of
 from .letters import Letter
 from .metrics import Counts
 from .pictures import Pictures
+from .sent import Sent
 from .turns import Turns
 from .work import Carried, Outcome, work
 from .workers import workers_for
@@ -61,8 +59,6 @@ class _Task:
     """What a job needs until it has ended."""
 
     job: Job
-    image: Image.Image
-    mask: Mask
     account: Account | None
     on_end: Callable[[Job], None] | None
     submitted: float
@@ -150,8 +146,7 @@ class Jobs:
 
     def submit(
         self,
-        image: Image.Image,
-        mask: Mask,
+        sent: Sent,
         options: FillOptions,
         *,
         account: Account | None = None,
@@ -161,7 +156,9 @@ class Jobs:
 
         Parameters
         ----------
-        image, mask, options
+        sent
+            Picture and mask, which can be decoded.
+        options
             See `fluxfill_nb.engines.Engine`.
         account
             Has a task open for it, which is closed when the job ends.
@@ -176,11 +173,16 @@ class Jobs:
         options = options.resolved()
         job = Job(options, details_of(self.engine, options), cost=account.cost if account else 0.0)
         job.letter = Letter(job.report, self.pictures.folder / f"{job.id}.letter")
-        task = _Task(job, image, mask, account, on_end, time.time())
+        task = _Task(job, account, on_end, time.time())
         self.check_open()
+        try:
+            self.pictures.put_sent(job.id, sent)
+        except OSError:
+            self.check_open()  # the folder has just ended; or else the disk is full
+            raise
         with self._lock:
             if self._closed:
-                raise ShutDown
+                raise ShutDown  # all pictures go with the server
             self._drop_old()
             self._jobs[job.id] = job
             self._turns.put(account, task)
@@ -261,9 +263,10 @@ class Jobs:
                 task = self._turns.take()
                 self._running[task.job.id] = task
             task.attempts += 1
+            job = task.job
             try:
                 future = self.workers.submit(
-                    work, self._carried, task.image, task.mask, task.job.options, task.job.letter
+                    work, self._carried, self.pictures.sent(job.id), job.options, job.letter
                 )
             except Exception as error:  # shut down or broken for good, or its cluster is away
                 _log.warning("The executor takes no more work: %r", error)
@@ -302,6 +305,7 @@ class Jobs:
         """Write down what came of a task. Whatever happens, it ends."""
         job, account = task.job, task.account
         seconds, status = self._outcome(job, future)
+        self.pictures.drop_sent(job.id)
         if job.letter is not None:
             job.letter.end()
             job.letter = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
@@ -65,9 +66,11 @@ class Holder:
             raise InvalidOption(
                 f"max_active of {self.name} is {self.max_active!r}: it must be 1 or more."
             )
-        if self.credits is not None and not _is(self.credits, (int, float), 0):
+        if self.credits is not None and (
+            not _is(self.credits, (int, float), 0) or self.credits == math.inf
+        ):
             raise InvalidOption(
-                f"credits of {self.name} are {self.credits!r}: they must be 0 or more."
+                f"credits of {self.name} are {self.credits!r}: they must be 0 or more, and finite."
             )
 
 
@@ -95,8 +98,19 @@ def holders_of(keys: Sequence[str | Holder]) -> tuple[Holder, ...]:
 
 
 def parse(text: str) -> str | Holder:
-    """Read ``NAME=KEY``, or a key without a name."""
+    """Read ``NAME=KEY``, or a key without a name.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidOption
+        There is nothing behind the name; or it is a key that ends in ``=``, whose most part would
+        become a name, which everybody may know.
+    """
     name, equals, key = text.partition("=")
+    if equals and not key.strip("= "):
+        raise InvalidOption(
+            "Behind the = of NAME=KEY there is no key. A key that ends in = needs a name before it."
+        )
     return Holder(name.strip(), key.strip()) if equals else text
 
 

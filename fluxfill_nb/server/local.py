@@ -40,12 +40,12 @@ class LocalServer:
     max_active
         How many tasks of each key may wait or run at once.
     executor
-        Where the engine runs. ``"threads"`` (default). ``"processes"``: new ones of this machine.
-        The address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``: its workers, which
-        need the same packages. Or any executor; it stays its owner's to shut down. Beyond threads
-        the engine must be picklable and importable there, and a fill whose worker dies is run again
-        on another one. On other machines, progress is heard and fills can be stopped only if they
-        share the folder for temporary files.
+        Where the engine runs. ``"threads"`` (default). ``"processes"``: new ones of this machine,
+        in each of which NumPy takes one processor. The address of a Dask scheduler, such as
+        ``"tcp://127.0.0.1:8786"``: its workers, which need the same packages. Or any executor; it
+        stays its owner's to shut down. Beyond threads the engine must be picklable and importable
+        there, and a fill whose worker dies is run again on another one. On other machines, progress
+        is heard and fills can be stopped only if they share the folder for temporary files.
     workers
         How many fills run at once; default: as many as suit the engine, the machine or the cluster.
         An executor that is lent without it gets all at once, and decides itself which is next.

@@ -1,4 +1,4 @@
-"""Finished pictures, kept on disk: in a folder that ends with the server."""
+"""Pictures on disk, in a folder that ends with the server: those that wait, and finished ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
+
+from .sent import Sent
+
+_IMAGE, _MASK = ".image", ".mask"
 
 
 class Pictures:
@@ -26,6 +30,21 @@ class Pictures:
             return (self.folder / name).read_bytes()
         except OSError:
             return None
+
+    def put_sent(self, name: str, sent: Sent) -> None:
+        """Keep what is to be filled."""
+        self.put(name + _IMAGE, sent.image)
+        if sent.mask is not None:
+            self.put(name + _MASK, sent.mask)
+
+    def sent(self, name: str) -> Sent:
+        """Return what is to be filled."""
+        return Sent((self.folder / (name + _IMAGE)).read_bytes(), self.get(name + _MASK))
+
+    def drop_sent(self, name: str) -> None:
+        """Remove what was to be filled."""
+        self.drop(name + _IMAGE)
+        self.drop(name + _MASK)
 
     def drop(self, name: str) -> None:
         """Remove a picture, if it is there."""

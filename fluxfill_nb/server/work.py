@@ -14,8 +14,8 @@ from typing import Any
 from PIL import Image
 
 from ..engines import Cancelled, Engine, Progress
-from ..mask import Mask
 from ..options import FillOptions
+from .sent import Sent
 
 _unpacking = threading.Lock()
 
@@ -58,13 +58,12 @@ def _engine(pickled: bytes) -> Engine:
     return engine
 
 
-def work(
-    carried: Carried, image: Image.Image, mask: Mask, options: FillOptions, progress: Progress
-) -> Outcome:
+def work(carried: Carried, sent: Sent, options: FillOptions, progress: Progress) -> Outcome:
     """Run an engine on one fill; never raises."""
     started = time.perf_counter()
     try:
         progress(0.0)
+        image, mask = sent.decoded()
         filled = carried.engine(image, mask, options, progress)
         picture = _encoded(filled, image.size, str(options.output_format))
         return Outcome(time.perf_counter() - started, picture)

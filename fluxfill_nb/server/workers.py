@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
-import multiprocessing
 import os
-import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from concurrent.futures.process import ProcessPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from ..engines import Engine
 from ..errors import InvalidOption
-
-_log = logging.getLogger(__name__)
+from .process import Process
 
 T = TypeVar("T")
 
@@ -30,6 +24,7 @@ _WHERE = (
 # How long the number of a cluster's threads is believed, s.
 _SIZE_KNOWN_FOR = 2.0
 _CONNECTING = 10.0
+_BEFORE_ANOTHER = 0.5
 
 
 class Workers(Protocol):
@@ -132,7 +127,7 @@ class Threads(Lent):
 
 
 class Processes:
-    """Processes of this machine, each an executor of its own: if one dies, no other call is lost.
+    """Processes of this machine: if one dies, no other call is lost.
 
     They start when they are needed first, and are replaced when they have died.
     """
@@ -140,20 +135,20 @@ class Processes:
     def __init__(self, count: int) -> None:
         self.places: float = count
         self.is_alive = True
-        self._all = {_process() for _ in range(count)}
-        self._idle = list(self._all)
+        self._idle: list[Process | None] = [None] * count
+        self._all: set[Process] = set()
         self._lock = threading.Lock()
 
     def submit(self, call: Callable[..., T], /, *arguments: Any) -> Future[T]:
         """Begin a call."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
         with self._lock:
             process = self._idle.pop()  # the last one that worked: its engine is loaded
-        try:
-            future = process.submit(call, *arguments)
-        except BrokenExecutor:  # it died while it had nothing to do
-            process = self._replaced(process)
-            future = process.submit(call, *arguments)
-        future.add_done_callback(functools.partial(self._back, process))
+        threading.Thread(
+            target=self._carry_out, args=(future, process, call, arguments),
+            name="fluxfill-process", daemon=True,
+        ).start()  # fmt: skip
         return future
 
     def close(self) -> None:
@@ -162,40 +157,45 @@ class Processes:
             self.is_alive = False
             processes = list(self._all)
         for process in processes:
-            process.shutdown(wait=False, cancel_futures=True)
+            process.end()
 
-    def _back(self, process: ProcessPoolExecutor, future: Future[Any]) -> None:
-        if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
-            process = self._replaced(process)
-        with self._lock:
-            self._idle.append(process)
+    def _carry_out(
+        self,
+        future: Future[T],
+        process: Process | None,
+        call: Callable[..., T],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        outcome: T
+        try:
+            process = self._living(process)
+            outcome = process.call(call, *arguments)
+        except BaseException as error:
+            self._back(process)
+            future.set_exception(error)
+        else:
+            self._back(process)
+            future.set_result(outcome)
 
-    def _replaced(self, process: ProcessPoolExecutor) -> ProcessPoolExecutor:
-        process.shutdown(wait=False)
+    def _living(self, process: Process | None) -> Process:
+        """Return that process, or one that takes its place."""
+        if process is not None:
+            if process.is_alive:
+                return process
+            # Who kills one often kills all, this process soon after: a new one would outlive it.
+            time.sleep(_BEFORE_ANOTHER)
         with self._lock:
-            self._all.remove(process)
-            new = _process()
+            if not self.is_alive:
+                raise BrokenExecutor("The server is shutting down")
+            if process is not None:
+                self._all.discard(process)
+            new = Process()
             self._all.add(new)
         return new
 
-
-def _process() -> ProcessPoolExecutor:
-    # Not forked: a server has threads, and a GPU does not survive it.
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
-
-
-def _begin() -> None:
-    """Begin as a worker process: it ends with its server, and not before."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # service managers tell every process of a group
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="fluxfill-parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    def _back(self, process: Process | None) -> None:
+        with self._lock:
+            self._idle.append(process)
 
 
 class Cluster:

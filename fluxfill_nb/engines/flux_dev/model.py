@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,7 +151,17 @@ class Model:
                 row.advance(velocity)
 
     def finish(self, row: Denoising) -> Image.Image:
-        """Decode a fill."""
+        """Decode a fill; piece by piece where memory is short: all its steps were taken."""
+        with contextlib.suppress(MemoryError):
+            return self._decoded(row)
+        self.tidy()
+        self._pipeline.vae.enable_tiling()
+        try:
+            return self._decoded(row)
+        finally:
+            self._pipeline.vae.disable_tiling()
+
+    def _decoded(self, row: Denoising) -> Image.Image:
         vae = self._pipeline.vae
         with torch.no_grad(), enough_memory(_for(row.scene), self._device):
             latents = _unpacked(row.latents, row.scene.size)
@@ -172,6 +183,9 @@ def _kept(encode: Callable[[Any, Any], Any], pipeline: Any) -> Any:
 
 
 def _encoded_prompt(pipeline: Any, prompt: str) -> _Prompt:
+    # Offloaded parts make way for the next one in the pipeline's order, which starts here: the
+    # transformer would stay, next to text encoders for which there is no room.
+    pipeline.maybe_free_model_hooks()
     tokens, pooled, _ = pipeline.encode_prompt(prompt, max_sequence_length=_TOKENS)
     return _Prompt(tokens.cpu(), pooled.cpu())
 

@@ -108,7 +108,9 @@ def _place(pipeline: Any, settings: FluxDev) -> None:
             diffusers.FirstBlockCacheConfig(threshold=settings.first_block_cache)
         )
     if settings.compile:
-        pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
+        # The cache looks at numbers between the blocks, which no single graph can hold.
+        is_whole = settings.first_block_cache is None
+        pipeline.transformer.compile_repeated_blocks(fullgraph=is_whole, dynamic=True)
     if settings.offload:
         pipeline.enable_model_cpu_offload(device=settings.device)
     else:
