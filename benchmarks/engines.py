@@ -33,7 +33,7 @@ SIDES = (512, 1024, 2048)
 SHARES = (5, 25)  # %
 ROUNDS = 3
 STEPS = (15, 20, 30, 40, 50)
-DIAL_PICTURES, DIAL_SEEDS = 10, range(1, 6)
+DIAL_PICTURES, DIAL_SEEDS = 10, range(1, 13)
 _OURS = "fluxfill_nb"
 
 Fill = Callable[[Pixels, Bools], Pixels]

@@ -1,6 +1,6 @@
 """Every case of the benchmark, and hard ones, as pictures to look at.
 
-`python scripts/contact_sheet.py build/sheets` writes pages of rows: the original, the hole, ours at
+`python scripts/contact_sheet.py build/sheet` writes pages of rows: the original, the hole, ours at
 two seeds, and the rivals. Judge them by eye: smears, cut-off objects, rims.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
 
 HERE = Path(__file__).resolve().parent.parent
 sys.path.append(str(HERE / "benchmarks"))
@@ -19,7 +20,9 @@ sys.path.append(str(HERE / "benchmarks"))
 from cases import Bools, Case, Pixels, cases, colour, pictures, rectangle, stroke  # noqa: E402
 from engines import OPENCV, PATCHMATCH, install, opencv, ours, patchmatch  # noqa: E402
 
-CELL = 240
+CELL = 240  # px, as the next two
+LABEL = 20
+GAP = 4
 ROWS = 8
 
 
@@ -75,26 +78,39 @@ def sheet(some: list[Case]) -> Image.Image:
     fills = {
         "seed 1": ours(1),
         "seed 2": ours(2),
-        "pypatchmatch, 5": patchmatch(5),
+        "pypatchmatch, radius 5": patchmatch(5),
         "Telea": opencv("INPAINT_TELEA"),
-        "Navier-Stokes": opencv("INPAINT_NS"),
+        "Navier–Stokes": opencv("INPAINT_NS"),
     }
-    page = Image.new("RGB", ((len(fills) + 2) * (CELL + 4), len(some) * (CELL + 20)), "white")
-    draw = ImageDraw.Draw(page)
-    for row, case in enumerate(some):
+    rows = []
+    for case in some:
         marked = case.picture.copy()
         marked[case.hole] = 255, 0, 255
         shown = {case.name: case.picture, "the hole": marked}
         shown |= {name: fill(case.picture, case.hole) for name, fill in fills.items()}
-        for column, (name, pixels) in enumerate(shown.items()):
-            place = column * (CELL + 4), row * (CELL + 20)
-            picture = Image.fromarray(pixels)
-            scale = CELL / max(picture.size)
-            size = [max(1, round(side * scale)) for side in picture.size]
-            way = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
-            page.paste(picture.resize((size[0], size[1]), way), (place[0], place[1] + 16))
-            draw.text((place[0] + 2, place[1] + 2), name, fill="black")
+        rows.append({name: scaled(pixels) for name, pixels in shown.items()})
+    heights = [LABEL + next(iter(row.values())).height + GAP for row in rows]
+    page = Image.new("RGB", ((len(fills) + 2) * (CELL + GAP), sum(heights)), "white")
+    draw = ImageDraw.Draw(page)
+    # Pillow's own font has no dashes.
+    font = ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 12)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, (name, picture) in enumerate(row.items()):
+            left = column * (CELL + GAP)
+            draw.text((left + 2, top + LABEL // 2), name, fill="black", font=font, anchor="lm")
+            page.paste(picture, (left, top + LABEL))
+        top += height
     return page
+
+
+def scaled(pixels: Pixels) -> Image.Image:
+    """Return a picture at the size of a cell."""
+    picture = Image.fromarray(pixels)
+    scale = CELL / max(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    way = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return picture.resize((width, height), way)
 
 
 def main(folder: Path) -> None:
@@ -104,10 +120,10 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     everything = [*hard(), *cases()]
     for number, start in enumerate(range(0, len(everything), ROWS)):
-        path = folder / f"{number:02}.jpg"
-        sheet(everything[start : start + ROWS]).save(path, quality=90)
+        path = folder / f"{number:02}.png"
+        sheet(everything[start : start + ROWS]).save(path)
         print(path, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else HERE / "build" / "sheets")
+    main(Path(sys.argv[1]) if sys.argv[1:] else HERE / "build" / "sheet")

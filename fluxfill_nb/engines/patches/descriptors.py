@@ -1,4 +1,4 @@
-"""What a patch looks like, in 21 integers.
+"""What a patch looks like, in 21 integers, or in 33 where fine patterns are told apart.
 
 A patch is 8 x 8 pixels and is named by its top left pixel, its *anchor*. Its descriptor holds the
 first Walsh-Hadamard coefficients of luma and chroma, and the mean of two grain channels. The
@@ -27,13 +27,21 @@ _LUMA = (
 )  # fmt: skip
 _CHROMA = ((0, 0), (0, 1), (1, 0))
 _MEAN = ((0, 0),)
+# Halved twice, a pattern is so fine that the others are blind to it.
+_FINE_LUMA = (
+    (2, 3), (3, 2), (3, 3), (0, 4), (4, 0), (1, 4),
+    (4, 1), (2, 4), (4, 2), (3, 4), (4, 3), (4, 4),
+)  # fmt: skip
 
 _ORANGE = len(_LUMA)
 _GREEN = _ORANGE + len(_CHROMA)
 _GRAIN = _GREEN + len(_CHROMA)
 
-FEATURES = _GRAIN + 2
-"""Length of a descriptor."""
+COARSE = _GRAIN + 2
+"""Length of a short descriptor."""
+
+FINE = COARSE + len(_FINE_LUMA)
+"""Length of a long descriptor: the short one, and finer luma."""
 
 MEAN_COLOUR = (0, _ORANGE, _GREEN)
 """Where a descriptor holds the mean colour of its patch: see `mean_colour`."""
@@ -84,7 +92,7 @@ def add_grain(
 
 
 def describe(
-    pixels: Pixels, tick: Callable[[], None] = lambda: None, stride: int = 1
+    pixels: Pixels, length: int, tick: Callable[[], None] = lambda: None, stride: int = 1
 ) -> NDArray[np.int16]:
     """Describe the patches of a picture.
 
@@ -92,6 +100,8 @@ def describe(
     ----------
     pixels
         (H, W, 5), H and W at least 8; colours may lie outside 0 to 255 (noise was added).
+    length
+        Of each descriptor: `COARSE` or `FINE`.
     tick
         Called every few hundredths of a second; may raise to stop.
     stride
@@ -100,11 +110,11 @@ def describe(
     Returns
     -------
     NDArray
-        int16 (rows, columns, `FEATURES`), one descriptor for each of these anchors: H - 7 rows and
+        int16 (rows, columns, length), one descriptor for each of these anchors: H - 7 rows and
         W - 7 columns at a stride of 1.
     """
-    rows, columns = (1 + (length - PATCH) // stride for length in pixels.shape[:2])
-    out = np.empty((rows, columns, FEATURES), np.int16)
+    rows, columns = (1 + (side - PATCH) // stride for side in pixels.shape[:2])
+    out = np.empty((rows, columns, length), np.int16)
     band = max(PATCH, _BAND // (columns * stride * stride))
     for row in range(0, rows, band):
         some = out[row : row + band]
@@ -139,7 +149,10 @@ def _describe_band(pixels: Pixels, out: NDArray[np.int16], stride: int) -> None:
     red, green, blue = (pixels[..., k].astype(np.int32) for k in range(3))
     # Y, Co, Cg: integers, and near enough to uncorrelated. Chroma gets fewer coefficients, since
     # the eye asks for less of it. The shifts bring all parts to one scale that fits 16 bits.
-    _transform(red + 2 * green + blue, _LUMA, 5, stride, out[..., :_ORANGE])
+    luma = red + 2 * green + blue
+    _transform(luma, _LUMA, 5, stride, out[..., :_ORANGE])
+    if out.shape[-1] == FINE:
+        _transform(luma, _FINE_LUMA, 5, stride, out[..., COARSE:])
     _transform(red - blue, _CHROMA, 3, stride, out[..., _ORANGE:_GREEN])
     _transform(2 * green - red - blue, _CHROMA, 4, stride, out[..., _GREEN:_GRAIN])
     for k in (0, 1):
@@ -171,8 +184,12 @@ def _responses(a: NDArray[np.int32], count: int, stride: int) -> list[NDArray[np
     pairs = a[:, :-1] + a[:, 1:]
     sums = pairs[:, :-2] + pairs[:, 2:]  # ++++
     steps = pairs[:, :-2] - pairs[:, 2:]  # ++--
+    fours = [(sums, 1), (sums, -1), (steps, -1), (steps, 1)]
+    if count > len(fours):
+        differences = a[:, :-1] - a[:, 1:]
+        fours.append((differences[:, :-2] - differences[:, 2:], 1))  # +--+
     out = []
-    for four, sign in ((sums, 1), (sums, -1), (steps, -1), (steps, 1))[:count]:
+    for four, sign in fours[:count]:
         first, second = four[:, :width:stride], four[:, 4 : 4 + width : stride]
         out.append(first + second if sign > 0 else first - second)
     return out

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from .descriptors import FEATURES
+from .descriptors import FINE
 
 _LOWEST, _HIGHEST = Decimal("1.5"), Decimal(100)
 _DECIMAL = Context(prec=24, rounding=ROUND_HALF_EVEN)
 
 # Shares of the steps in percent, finest level first; every further level gets 100. A step costs
 # more a level down, and the fine levels only follow what the coarse ones decided.
-_FINE_SHARES = (40, 70)
+_FINE_SHARES = (60, 80)
 
 
 def obedience(guidance: float) -> float:
@@ -51,9 +51,9 @@ def share_steps(steps: int, levels: int) -> list[int]:
     Examples
     --------
     >>> share_steps(50, 5)
-    [13, 13, 12, 8, 4]
+    [12, 12, 11, 9, 6]
     >>> share_steps(15, 5)
-    [4, 4, 4, 2, 1]
+    [4, 4, 3, 2, 2]
     """
     fine = _FINE_SHARES[: levels - 1]
     shares = [*fine, *[100] * (levels - len(fine))]
@@ -85,7 +85,7 @@ def noise_level(mismatch: int, loose: float, remaining: float, height: int) -> f
     float
         In grey levels.
     """
-    return 5.0 * loose * math.sqrt(mismatch / FEATURES) * remaining * _power(2, 5, height)
+    return 5.0 * loose * math.sqrt(mismatch / FINE) * remaining * _power(2, 5, height)
 
 
 def taste_strength(mismatch: int, loose: float, remaining: float, height: int) -> int:

@@ -4,7 +4,8 @@ A patch of sky a few grey levels too light fits nearly as well as the right one,
 what the distance of patches hardly does: broad, faint columns and clouds. They are steps in the low
 frequencies that are neither steep nor rough. So these steps are taken away, and what is left of the
 fill, its grain and its true edges, settles on the known pixels around it: a Poisson equation. A
-plain membrane would carry the colour of one side of an edge over to the other.
+plain membrane would carry the colour of one side of an edge over to the other. Where nothing around
+the hole has an edge, none belongs into it, and every step is taken away that is not huge.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ _MARGIN = 48  # px around the hole that are looked at
 _ROUGH = (3 * SCALE) ** 2, (5 * SCALE) ** 2  # variance of luma: from smooth to rough
 _STEEP = 4 * SCALE, 8 * SCALE  # difference of neighbouring cells: from a blotch's to an edge's
 _LARGE = 10 * SCALE, 22 * SCALE  # correction: from welcome to suspicious, it may undo what is meant
+_NEVER, _HUGE = (1 << 20, 1 << 21), (40 * SCALE, 80 * SCALE)  # the same where no edge is known
 _CALM = SCALE  # surroundings that bend no more than this are even
 _REACH = 3  # cells: how far apart three points are that show a bend
-_SMOOTHINGS = 16
+_CYCLES, _SMOOTHINGS = 3, 8
 _ONE = 256  # a weight, and the scale of the Poisson equation
 _BAND = 1 << 17  # pixels that are summed at once: bounds the memory, and the time between ticks
 _CHUNK = 1 << 15  # the same for the pixels that are corrected
@@ -84,14 +86,17 @@ def _correction(sums: Ints, unknown: Bools, tick: Tick) -> Ints:
     low = _blur(sums[..., :4])
     mean, luma, square = low[..., 3], sums[..., 3], sums[..., 4]
     variance = _blur((SCALE * square - 2 * mean * luma + mean * mean)[..., None])[..., 0]
-    smooth = _fade(variance, *_ROUGH)
+    smooth, steep, large = _fade(variance, *_ROUGH), _STEEP, _LARGE
     tick()
     # Clouds and mottled walls bend themselves: what the fill may do, too.
     usual = _bend(mean, ~unknown & (2 * smooth >= _ONE), tick)
     allowed = 2 * np.maximum(usual - _CALM, 0)
-    wanted = _settle(_faint_steps(low[..., :3], sums[..., :3], smooth), unknown, tick) // _ONE
+    if _is_without_edges(sums[..., :3], unknown):
+        low, smooth, steep, large = sums, np.full_like(smooth, _ONE), _NEVER, _HUGE
+    steps = _faint_steps(low[..., :3], sums[..., :3], smooth, steep)
+    wanted = _settle(steps, unknown, tick) // _ONE
     size = np.abs(wanted).max(-1)
-    weight = _fade(size, *_LARGE) * smooth // _ONE
+    weight = _fade(size, *large) * smooth // _ONE
     weight = weight * np.maximum(size - allowed, 0) // np.maximum(size, 1)
     tick()
     return wanted * _blur(weight[..., None]) // _ONE
@@ -113,7 +118,17 @@ def _bend(luma: Ints, usable: Bools, tick: Tick) -> Ints:
     return round_off(membrane(mean[..., None], count == 0, tick))[..., 0]
 
 
-def _faint_steps(low: Ints, sharp: Ints, smooth: Ints) -> Ints:
+def _is_without_edges(low: Ints, unknown: Bools) -> bool:
+    """Return whether no cells that are known differ from their neighbours by more than a blotch."""
+    for axis in (0, 1):
+        a, gap = low.swapaxes(0, axis), unknown.swapaxes(0, axis)
+        known = ~(gap[1:] | gap[:-1])
+        if not known.any() or np.abs(np.diff(a, axis=0))[known].max() > _STEEP[0]:
+            return False
+    return True
+
+
+def _faint_steps(low: Ints, sharp: Ints, smooth: Ints, steep: tuple[int, int]) -> Ints:
     """Return the divergence of the steps between cells that no structure explains, times 256.
 
     A step is structure where the picture is rough, or the step steep before it is blurred: votes
@@ -123,7 +138,7 @@ def _faint_steps(low: Ints, sharp: Ints, smooth: Ints) -> Ints:
     for axis in (0, 1):
         a, b, weight, sums = (c.swapaxes(0, axis) for c in (low, sharp, smooth, out))
         step, sharp_step = np.diff(a, axis=0), np.diff(b, axis=0)
-        faint = _fade(np.abs(sharp_step).max(-1), *_STEEP)
+        faint = _fade(np.abs(sharp_step).max(-1), *steep)
         step *= (np.minimum(weight[1:], weight[:-1]) * faint // _ONE)[..., None]
         sums[:-1] += step
         sums[1:] -= step
@@ -131,28 +146,39 @@ def _faint_steps(low: Ints, sharp: Ints, smooth: Ints) -> Ints:
 
 
 def _settle(steps: Ints, unknown: Bools, tick: Tick) -> Ints:
-    """Solve Poisson's equation: the Laplacian is minus ``steps``; zero where it is not unknown.
+    """Solve Poisson's equation: the Laplacian is minus ``steps``; zero where it is not unknown."""
+    out = np.zeros_like(steps)
+    for _ in range(_CYCLES):
+        rest = steps + _sum_of_neighbours(out) - 4 * out
+        rest[~unknown] = 0
+        out += _descend(rest, unknown, tick)
+    return out
 
-    From coarse to fine, each level starting from the one of half the size. It is not exact, and
-    need not be: what is left over is smooth and small.
-    """
+
+def _descend(steps: Ints, unknown: Bools, tick: Tick) -> Ints:
+    """Solve it nearly, from coarse to fine, each level starting from the one of half the size."""
     if min(unknown.shape) == 1 or not unknown.any():
         current = np.zeros_like(steps)
     else:
         coarse = ~sum_quads(~make_even(unknown))  # known if any of the four is
-        current = _settle(sum_quads(make_even(steps, repeat=False)), coarse, tick)
+        current = _descend(sum_quads(make_even(steps, repeat=False)), coarse, tick)
         height, width = unknown.shape
         current = np.repeat(np.repeat(current, 2, 0), 2, 1)[:height, :width]
     for _ in range(_SMOOTHINGS):
-        padded = np.pad(current, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        current = padded[:-2, 1:-1] + padded[2:, 1:-1]
-        current += padded[1:-1, :-2]
-        current += padded[1:-1, 2:]
+        current = _sum_of_neighbours(current)
         current += steps
         current >>= 2
         current[~unknown] = 0
         tick()
     return current
+
+
+def _sum_of_neighbours(a: Ints) -> Ints:
+    padded = np.pad(a, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    out: Ints = padded[:-2, 1:-1] + padded[2:, 1:-1]
+    out += padded[1:-1, :-2]
+    out += padded[1:-1, 2:]
+    return out
 
 
 def _fade(values: Ints, start: int, end: int) -> Ints:

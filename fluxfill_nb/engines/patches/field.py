@@ -17,13 +17,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .descriptors import FEATURES, PATCH, describe
+from .descriptors import COARSE, PATCH, describe
 from .hole import touched
 
 _FAR = 1 << 30
 _EXHAUSTIVE = 1_000_000  # pairs of query and source up to which every pair is looked at
 _CHUNK = 1 << 15  # pairs that are compared at once: bounds the memory, and the time between ticks
 _UNRELATED = 1 << 20  # distance of a match that nobody has looked for
+_CELL = 4  # anchors, a side: the grain in which copies are counted
 
 Ints = NDArray[np.int32]
 Indices = NDArray[np.int32] | NDArray[np.int64]
@@ -44,6 +45,8 @@ class MatchField:
     stride
         Distance of the queries, 1 or 2 px. Height and width are even if it is 2: so the last
         anchors ask, and every pixel of the hole is covered.
+    length
+        Of the descriptors.
 
     Attributes
     ----------
@@ -67,8 +70,9 @@ class MatchField:
         hole: NDArray[np.bool_],
         tick: Callable[[], None],
         stride: int = 1,
+        length: int = COARSE,
     ) -> None:
-        self._pixels, self._tick, self.stride = pixels, tick, stride
+        self._pixels, self._tick, self.stride, self.length = pixels, tick, stride, length
         asks = touched(hole)
         tick()
         self.height, self.width = asks.shape  # of the grid of anchors
@@ -89,8 +93,8 @@ class MatchField:
 
     @cached_property
     def descriptors(self) -> Descriptors:
-        """int16 (anchors, `FEATURES`), of the picture as it was when they were first asked for."""
-        return describe(self._pixels, self._tick).reshape(-1, FEATURES)
+        """int16 (anchors, length), of the picture as it was when they were first asked for."""
+        return describe(self._pixels, self.length, self._tick).reshape(-1, self.length)
 
     @cached_property
     def _sources(self) -> Ints:
@@ -133,7 +137,7 @@ class MatchField:
         Parameters
         ----------
         queries
-            int16 (queries, `FEATURES`): what the queries look like now.
+            int16 (queries, length): what the queries look like now.
         rng
             Where the random offers come from.
         jumps
@@ -153,6 +157,28 @@ class MatchField:
             off = rng.integers(-reach, reach + 1, (2, self.count), dtype=np.int32)
             self._offer(queries, everyone, self.match_y + off[0], self.match_x + off[1])
             reach = max(1, reach // 3)
+
+    def crowding(self, weight: int) -> Ints:
+        """Return a penalty on what is copied too often (int32, (anchors,)).
+
+        Else what fits a little everywhere would be copied again and again, side by side (Kaspar et
+        al., "Self tuning texture optimization", 2015). It is 0 up to a fair share of the copies,
+        ``weight`` at twice as many, and four times that at most. The share is at least one: what is
+        copied once, whole and in order, is welcome.
+        """
+        height, width = -(-self.height // _CELL), -(-self.width // _CELL)
+        cell = self.match_y // _CELL * np.int32(width) + self.match_x // _CELL
+        copies = np.bincount(cell, minlength=height * width).astype(np.int64)
+        padded = np.pad(copies.reshape(height, width), 1, mode="edge")
+        rows = padded[:-2] + padded[1:-1] + padded[2:]
+        copies = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+        asked = self.stride * self.stride  # anchors that a query stands for
+        copies = copies * (256 * asked) // (3 * _CELL) ** 2  # of an anchor, in 256ths
+        fair = max(256, 256 * asked * self.count // self._sources.size)
+        self._tick()
+        penalty = (np.clip(copies - fair, 0, 4 * fair) * weight // fair).astype(np.int32)
+        full = np.repeat(np.repeat(penalty, _CELL, 0), _CELL, 1)
+        return full[: self.height, : self.width].ravel()
 
     def mismatch(self) -> float:
         """Return the root mean square distance of queries and matches."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .descriptors import CHANNELS, FEATURES, PATCH, describe
+from .descriptors import CHANNELS, COARSE, FINE, PATCH, describe
 from .evenness import even_out
 from .field import MatchField
 from .hole import depth, rim
@@ -19,7 +19,7 @@ _DEEPEST = 8
 _TRUST = np.array([256 >> depth for depth in range(_DEEPEST + 1)], np.int64)
 _LARGEST_VOTE = 4095  # keeps the sums of 64 votes times 255 in 32 bits
 _LARGEST_STEP = 28  # grey levels; a larger step at the rim is an edge that belongs there
-_LARGE = 1 << 14  # px in the hole from which on only every other anchor asks
+_LARGE = 1 << 14  # px in the hole from which on only every other anchor asks, and in short
 _CHUNK = 1 << 13  # pixels that are voted for at once: bounds the memory, and the time between ticks
 
 Ints = NDArray[np.int32]
@@ -43,7 +43,9 @@ class Level:
     ) -> None:
         self.pixels, self.hole, self._tick = pixels, hole, tick
         self._y, self._x = (a.astype(np.int32) for a in np.nonzero(hole))
-        self.field = MatchField(pixels, hole, tick, 2 if self.size > _LARGE else 1)
+        tick()
+        stride, length = (2, COARSE) if self.size > _LARGE else (1, FINE)
+        self.field = MatchField(pixels, hole, tick, stride, length)
         self._trust = _TRUST.take(self._depths())
         tick()
         # The part of the picture that the queries cover.
@@ -82,11 +84,11 @@ class Level:
         if noise is not None:
             window[self._y - self._top, self._x - self._left, :3] += noise.astype(np.int16)
         stride = self.field.stride
-        described = describe(window, self._tick, stride)
+        described = describe(window, self.field.length, self._tick, stride)
         row = (self.field.query_y - self._top) // stride
         column = (self.field.query_x - self._left) // stride
         place = row * described.shape[1] + column
-        out: NDArray[np.int16] = described.reshape(-1, FEATURES).take(place, 0)
+        out: NDArray[np.int16] = described.reshape(-1, self.field.length).take(place, 0)
         return out
 
     def vote(self, sharpness: int) -> None:

@@ -210,7 +210,7 @@ class _Sampler:
             del coarser  # sets its memory free
             taste, distaste = self._taste(level), self._distaste(level)
             for this in rounds:
-                level.field.penalty = self._penalty(taste, distaste, this)
+                level.field.penalty = self._penalty(level, taste, distaste, this)
                 self._step(level, this)
                 self._report(level, this.octaves)
         assert level is not None
@@ -261,14 +261,21 @@ class _Sampler:
             level.vote(sharpness)
 
     def _penalty(
-        self, taste: NDArray[np.uint8], distaste: NDArray[np.int32] | None, this: _Round
+        self,
+        level: Level,
+        taste: NDArray[np.uint8],
+        distaste: NDArray[np.int32] | None,
+        this: _Round,
     ) -> NDArray[np.int32] | None:
-        """Return what makes sources less welcome: the seed's taste, and colours that are off."""
+        """Return what makes sources less welcome: a seed's taste, crowds, colours that are off."""
         if this.is_last:
             return None
         strength = taste_strength(self._mismatch, self._loose, this.remaining, this.height)
         table = np.arange(256, dtype=np.int64) * strength >> 8
         penalty: NDArray[np.int32] = table.astype(np.int32)[taste]
+        if this.octaves:  # at full size no structure is left to decide
+            usual = min(self._mismatch, upper_quartile(level.field.distance))
+            penalty += level.field.crowding(int(usual * this.remaining) // 2)
         if distaste is None:
             return penalty
         weight = colour_weight(self._mismatch, self._obedience)
