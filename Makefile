@@ -4,8 +4,9 @@
 #   make test     run all tests                              (ARGS="-k mask" is handed on)
 #   make docs pictures benchmark sheet     documentation, README's pictures and tables, the engine's contact sheet
 
-PYTHON ?= $(firstword $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+# It stops at the first that serves: make drops what is found if the last one tried is missing.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -54,6 +55,7 @@ pictures: .venv/dev
 # The documentation: build/docs/index.html.
 docs: .venv/docs
 	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
+	@echo build/docs/index.html
 
 # The README's tables; ARGS="grid store" runs these alone.
 benchmark: .venv/dev
@@ -86,6 +88,6 @@ clean:
 
 # Each stamp says that an extra is installed as pyproject.toml asks for it.
 .venv/lab .venv/dev .venv/docs: .venv/bin/python pyproject.toml
-	@echo "Installing fluxfill_nb[$(@F)] into .venv …"
+	@echo "Installing fluxfill_nb[$(@F)] into .venv: a minute or two …"
 	@$(BIN)/python -m pip install --quiet --editable ".[$(@F)]"
 	@touch $@
