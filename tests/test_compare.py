@@ -314,6 +314,19 @@ def test_results_come_after_their_original(results, open_page):
     assert given_too.pair == (0, 1)
 
 
+def test_results_are_named_by_what_differs(results):
+    first, second = (
+        replace(
+            result,
+            seed=7,
+            task=replace(result.task, request=result.task.request.replace(guidance=guidance)),
+        )
+        for result, guidance in zip(results, (8, 4.5), strict=True)
+    )
+    assert Compared([first, second]).labels[1:] == ("guidance 8", "guidance 4.5")
+    assert Compared([first, first]).labels[1:] == ("fill 1", "fill 2")
+
+
 def test_results_with_several_masks_have_none(results):
     other = results[1].task.request.replace(mask=~MASK)
     task = replace(results[1].task, request=other)

@@ -16,6 +16,7 @@ from ...images import ImageSource, Picture
 from ...mask import Mask, MaskSource, Size
 from ...result import FillResult
 from ...showing import difference_colours
+from ...wording import shown
 from ..painter.pictures import Pyramid
 
 Comparable: TypeAlias = ImageSource | FillResult
@@ -126,17 +127,31 @@ def top_of_scale(amplify: float) -> float:
 
 
 def _given(opened: Sequence[Picture | FillResult], sources: Sequence[Comparable]) -> list[_Entry]:
-    results = [given for given in opened if isinstance(given, FillResult)]
-    seeds = [result.seed for result in results]
-    by_seed = None not in seeds and len(set(seeds)) == len(seeds)
+    names = iter(_names([given for given in opened if isinstance(given, FillResult)]))
     entries = []
     for number, (given, source) in enumerate(zip(opened, sources, strict=True), start=1):
         if isinstance(given, FillResult):
-            name = f"seed {given.seed}" if by_seed else f"fill {number}"
-            entries.append(_fill(given, name if len(results) > 1 else "fill"))
+            entries.append(_fill(given, next(names)))
         else:
             entries.append(_picture(given, _file_name(source) or f"picture {number}"))
     return entries
+
+
+def _names(results: list[FillResult]) -> list[str]:
+    """What to call results: by the first setting that no two of them share."""
+    if len(results) == 1:
+        return ["fill"]
+    for setting in ("seed", "guidance", "steps", "prompt"):
+        values = [_setting(result, setting) for result in results]
+        if None not in values and len(set(values)) == len(values):
+            return [f"{setting} {value}"[:_LONGEST] for value in values]
+    return [f"fill {number}" for number in range(1, len(results) + 1)]
+
+
+def _setting(result: FillResult, name: str) -> str | None:
+    request = result.task.request
+    value = result.seed if name == "seed" else request and getattr(request, name)
+    return None if value is None else shown(value)
 
 
 def _picture(picture: Picture, name: str) -> _Entry:

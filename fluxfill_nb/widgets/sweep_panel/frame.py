@@ -236,7 +236,7 @@ class Frame:
             reveal(hint, bool(told))
 
         def show_service(*_: object) -> None:
-            who.value = html.escape(introduced(panel.client.service))
+            who.value = html.escape(introduced(panel.client.service, asks=False))
 
         show()
         show_service()
