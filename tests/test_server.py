@@ -650,11 +650,12 @@ def test_nobody_waits_for_a_preview_that_another_makes():
 
 
 def test_closing_stops_the_engine_at_once(body):
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def endless(image, mask, options, progress):
         try:
             while True:
+                begun.set()
                 progress(0.5)
                 time.sleep(0.01)
         except engines.Cancelled:
@@ -663,7 +664,8 @@ def test_closing_stops_the_engine_at_once(body):
 
     with ff.LocalServer(endless) as server, httpx.Client(base_url=server.url) as http:
         http.post(FILL, json=body)
-    assert stopped.wait(5)
+        assert begun.wait(30)
+    assert stopped.wait(30)
 
 
 def test_a_server_that_is_closed_says_so(body):

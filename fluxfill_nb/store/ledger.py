@@ -22,7 +22,7 @@ from .inputs import Inputs, clear_parts
 from .journal import Journal, Line
 from .pictures import Pictures
 from .process import LEFT_ALONE, Process
-from .record import MOST_STARS, Record, State
+from .record import MOST_STARS, Record, State, attempt_number
 from .stored import StoredResult, StoredTask
 
 _EVENTS = {"intent", "submitted", "done", "ended", "not_sent", "removed"}
@@ -94,7 +94,7 @@ class Ledger:
         event = line.event
         try:
             if event["event"] in _EVENTS:
-                record = self.record(str(event["key"]), int(event["attempt"]))
+                record = self.record(str(event["key"]), attempt_number(event["attempt"]))
                 record.apply(line)
                 if record.task is not None:
                     self._by_task[record.task, record.polling_url] = record
@@ -213,7 +213,8 @@ class Ledger:
     def result_of(self, record: Record, task: FillTask | None = None) -> FillResult:
         """Return the result of an attempt that is done."""
         path = self.pictures.folder / str(record.picture)
-        size = record.size or (0, 0)
+        # As nearly always; a picture that could not be read when it came has none of its own.
+        size = record.size or record.image_size or (0, 0)
         return StoredResult(
             self.task_of(record) if task is None else task,
             PictureFile(path, size, self.folder / "thumbs"),

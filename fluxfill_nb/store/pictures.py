@@ -16,7 +16,7 @@ from .. import provenance
 from ..errors import InvalidImage
 from ..result import FillResult
 from .inputs import suffix_of, write_whole
-from .record import Record
+from .record import Record, attempt_number
 
 _LONGEST_PROMPT, _LONGEST_TITLE = 40, 120
 # How much of a request's key its files have in their names.
@@ -73,7 +73,7 @@ class Pictures:
             run = origin["run"]
             line = {
                 "key": str(run["key"]),
-                "attempt": int(run["attempt"]),
+                "attempt": attempt_number(run["attempt"]),
                 "id": origin["task"],
                 "submitted": datetime.fromisoformat(origin["submitted"]).timestamp(),
                 "seed": (origin.get("settings") or {}).get("seed"),
@@ -92,7 +92,7 @@ class Pictures:
                     "image": origin["image"],
                     "mask": {"sha256": run["mask"]},
                 }
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise InvalidImage(f"{name!r} was saved elsewhere, not by a store.") from error
         return line
 

@@ -33,6 +33,8 @@ State = Literal[
 MOST_STARS = 5
 """How many stars a picture can have."""
 
+# One request is not sent so often; the attempts before one are looked through.
+_MOST_ATTEMPTS = 10_000
 # What lines may say: digests, names of files in their folder, moments that a date can show.
 _DIGEST, _FILE_NAME = re.compile("[0-9a-f]+"), re.compile(r"[^/\\\0]+")
 _LATEST = 32e9
@@ -189,6 +191,20 @@ def _size(value: Any) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise ValueError(value)
     return width, height
+
+
+def attempt_number(value: Any) -> int:
+    """Return an attempt's number as lines and files have it.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        It is none.
+    """
+    number = int(value)
+    if not 1 <= number <= _MOST_ATTEMPTS:
+        raise ValueError(value)
+    return number
 
 
 def _moment(value: Any) -> float:
