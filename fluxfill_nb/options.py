@@ -260,7 +260,7 @@ class FillOptions(FillFields):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Show what differs from the defaults only, and nothing that an address may hide."""
         for name, value in self._changed().items():
-            if isinstance(value, HttpUrl):
+            if name == "webhook_url":
                 value = f"{value.scheme}://{value.host}/…"
             elif isinstance(value, str) and len(value) > _LONGEST_PROMPT:
                 value = f"{value[:_LONGEST_PROMPT]}…"

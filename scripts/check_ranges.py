@@ -25,11 +25,11 @@ PYTHONS = ("3.11", "3.12", "3.13")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
 # What the tests read beside the package. What they fetch from PyPI and npm is fetched once.
 BESIDE = (
-    "tests", "benchmarks", "notebooks", "scripts", "binder",
+    "tests", "benchmarks", "notebooks", "scripts", "binder", "Makefile",
     "conftest.py", "pyproject.toml", ".cache",
 )  # fmt: skip
 # They import torch, which is an extra's.
-LEFT_OUT = "*/engines/flux_dev/*"
+LEFT_OUT = "/*/engines/flux_dev/*"
 UV = (sys.executable, "-m", "uv", "--quiet", "--no-progress")
 
 
