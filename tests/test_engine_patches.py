@@ -108,6 +108,15 @@ def test_threads_do_not_disturb_each_other() -> None:
         assert list(pool.map(lambda seed: digest(fill(seed=seed)), range(4))) == alone
 
 
+def test_a_fill_leaves_the_other_processors_to_others() -> None:
+    fill(seed=0)
+    everybody, here = time.process_time(), time.thread_time()
+    for seed in range(4):
+        fill(seed=seed)
+    everybody, here = time.process_time() - everybody, time.thread_time() - here
+    assert everybody < 1.3 * here
+
+
 def vector_units() -> str:
     """Return the instruction sets that this NumPy would choose among while it runs."""
     core = importlib.import_module("numpy._core" if np.__version__ >= "2" else "numpy.core")

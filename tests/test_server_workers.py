@@ -25,7 +25,7 @@ from fluxfill_nb.server import Jobs
 from fluxfill_nb.server.accounts import Account
 from fluxfill_nb.server.turns import Turns
 from tests.sending import sent
-from tests.workers_engines import Deaf, Endless, Mortal, shade, threads
+from tests.workers_engines import Deaf, Endless, Mortal, shade
 
 PATIENCE = 60.0
 
@@ -280,14 +280,6 @@ def test_a_program_with_processes_ends_without_a_word(tmp_path, end):
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
-
-
-def test_processes_do_not_compete_for_processors(request_):
-    with (
-        ff.LocalServer(threads, executor="processes", workers=1) as server,
-        ff.FluxFill(base_url=server.url, store=None) as client,
-    ):
-        assert client.fill(request_).raw.getpixel((0, 0)) == (1, 1, 1)
 
 
 def workers_of(server: int) -> list[psutil.Process]:

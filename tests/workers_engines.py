@@ -71,11 +71,3 @@ class Deaf(Mortal):
         self.note("begun")
         time.sleep(600)
         return image
-
-
-def threads(image, mask, options, progress):
-    """As grey as there are threads for matrices."""
-    from threadpoolctl import threadpool_info
-
-    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return Image.new("RGB", image.size, (max(found, default=1),) * 3)

@@ -112,13 +112,10 @@ def _signals_held_back() -> Iterator[None]:
 
 def _work(pipe: Connection) -> None:
     """Be the process: carry out what comes, until nothing does."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     for number in _UNHEARD:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _UNHEARD)
-    threadpool_limits(1, "blas")  # all processors for each of several processes: slower for all
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     is_ending = threading.Event()
     threading.Thread(target=_listen, args=(pipe, calls, is_ending), daemon=True).start()

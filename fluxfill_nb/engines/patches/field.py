@@ -24,6 +24,7 @@ _FAR = 1 << 30
 _EXHAUSTIVE = 1_000_000  # pairs of query and source up to which every pair is looked at
 _CHUNK = 1 << 15  # pairs that are compared at once: bounds the memory, and the time between ticks
 _UNRELATED = 1 << 20  # distance of a match that nobody has looked for
+_BLOCK = 80  # rows and columns that are multiplied at once
 _CELL = 4  # anchors, a side: the grain in which copies are counted
 
 Ints = NDArray[np.int32]
@@ -192,7 +193,7 @@ class MatchField:
         square = (sources * sources).sum(1)
         if self.penalty is not None:
             square = square + self.penalty[self._sources]
-        partial = square - 2.0 * (asked @ sources.T)
+        partial = square - 2.0 * _product(asked, sources)
         best = partial.argmin(1)
         distance = partial[np.arange(self.count), best] + (asked * asked).sum(1)
         self.distance = np.minimum(distance, _FAR).astype(np.int32)
@@ -236,3 +237,18 @@ class MatchField:
         if self.penalty is not None:
             out += self.penalty.take(anchors)
         return out
+
+
+def _product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``left @ right.T``, by this thread alone.
+
+    A whole product is just large enough for OpenBLAS to share it among all processors, where its
+    threads then wait busily for the next one: of little use to this fill, and a loss to all others.
+    """
+    out = np.empty((len(left), len(right)))
+    for row in range(0, len(left), _BLOCK):
+        rows = slice(row, row + _BLOCK)
+        for column in range(0, len(right), _BLOCK):
+            columns = slice(column, column + _BLOCK)
+            np.matmul(left[rows], right[columns].T, out=out[rows, columns])
+    return out
