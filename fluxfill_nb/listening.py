@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import reprlib
 import socket
 import threading
 import time
@@ -11,8 +12,11 @@ from typing import Any
 
 import uvicorn
 
+from .errors import InvalidOption
+
 _STARTUP = 10.0
 _SHUTDOWN = 10.0
+_LAST_PORT = 65_535
 
 
 class Listener:
@@ -27,11 +31,14 @@ class Listener:
 
     Raises
     ------
+    fluxfill_nb.errors.InvalidOption
+        Nothing can be called so, or have that number.
     OSError
         The port is taken, or the host is not this machine.
     """
 
     def __init__(self, application: Any, host: str, port: int) -> None:
+        check_address(host, port)
         # Bound here, not by the thread: the caller gets the error, and knows the port.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
@@ -107,6 +114,30 @@ class _Closable:
         self._is_closed = True
         for receiving in self._receiving:
             receiving.cancel()
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuse what no machine can be called, and what is no port's number.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidOption
+        Says which, and what to give.
+    """
+    try:
+        is_name = isinstance(host, str) and host.split() == [host] and bool(host.encode("idna"))
+    except UnicodeError:
+        is_name = False
+    if not is_name:
+        raise InvalidOption(
+            f"host is {reprlib.repr(host)}: it must be a name or an address of this machine, such "
+            "as '127.0.0.1', or '0.0.0.0' for all of them."
+        )
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= _LAST_PORT:
+        raise InvalidOption(
+            f"port is {reprlib.repr(port)}: it must be a whole number from 0 to {_LAST_PORT}; 0 "
+            "takes a free one."
+        )
 
 
 def is_loopback(host: str) -> bool:

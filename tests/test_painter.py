@@ -33,18 +33,12 @@ from fluxfill_nb.widgets.painter.cursor import LARGEST, pointer_css
 from fluxfill_nb.widgets.painter.pictures import Pyramid, render_mask, render_outline
 from fluxfill_nb.widgets.painter.viewport import Viewport
 from fluxfill_nb.widgets.throttle import Throttle
-from tests.front_end import Page, Pointer, kernel
+from tests.front_end import Page, Pointer
 
 PHOTO = data.astronaut()[:400, :500]
 SIZE = (500, 400)
 RED = np.array([0xFF, 0x3B, 0x5C]) / 255
 TRIANGLE = [(100.0, 80.0), (400.0, 120.0), (220.0, 330.0)]
-
-
-@pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Page]]:
-    with kernel(monkeypatch) as opening:
-        yield opening
 
 
 @pytest.fixture

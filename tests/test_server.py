@@ -12,6 +12,7 @@ import io
 import json
 import os
 import queue
+import re
 import socket
 import statistics
 import threading
@@ -941,13 +942,62 @@ def test_calls_go_to_the_address_that_was_checked(body, names):
         assert (path, headers["host"]) == ("/hook", f"receiver.test:{receiver.port}")
 
 
+NONSENSE = {
+    "max_active": [0, -1, True, 1.5, "3", None],
+    "workers": [0, -1, True, 1.5, "3"],
+    "credits": [-1, True, "5", float("nan"), float("inf"), 10**400],
+    "port": [-1, 70_000, True, 80.0, "8000", None],
+    "host": [None, 5, "", " here", "a..b"],
+    "webhook_form": ["C", None, ["A"]],
+    "webhook_networks": [["here"], "127.0.0.0/8", [5], 5, None],
+}
+
+
 @pytest.mark.parametrize(
-    "wrong",
-    [{"webhook_form": "C"}, {"webhook_networks": ["here"]}, {"webhook_networks": "127.0.0.0/8"}],
+    ("name", "value"),
+    [(name, value) for name, values in NONSENSE.items() for value in values],
 )
-def test_webhook_settings_are_checked(wrong):
-    with pytest.raises(ff.errors.InvalidOption, match=next(iter(wrong))):
-        ff.LocalServer(**wrong)
+def test_what_a_server_is_made_of_is_checked(name, value):
+    with pytest.raises(ff.errors.InvalidOption, match=f"{name} is ") as caught:
+        ff.LocalServer(**{name: value})
+    assert re.search("must be|[Gg]ive", str(caught.value))
+
+
+@pytest.mark.parametrize("keys", ["hidden", b"hidden", {"ada": "hidden"}, None, 5, [5]])
+def test_what_holds_no_keys_is_refused_without_telling_it(keys):
+    """A text is no list of keys, nor a dict's names: each would let in whoever guesses a letter."""
+    with pytest.raises(ff.errors.InvalidOption, match="key") as caught:
+        ff.LocalServer(keys=keys)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"max_active": 0}, {"credits": -1}, {"keys": "hidden"}])
+def test_an_application_checks_what_it_is_made_of(wrong):
+    with (
+        contextlib.closing(Jobs(unchanged)) as jobs,
+        pytest.raises(ff.errors.InvalidOption, match=next(iter(wrong))),
+    ):
+        create_app(jobs, **wrong)
+
+
+def test_a_refusal_names_the_value_and_what_to_give():
+    with pytest.raises(ff.errors.InvalidOption) as caught:
+        ff.LocalServer(port=80.0)
+    assert str(caught.value) == (
+        "port is 80.0: it must be a whole number from 0 to 65535; 0 takes a free one."
+    )
+
+
+def test_numbers_of_numpy_are_numbers(body):
+    with serving(unchanged, max_active=np.int64(2), credits=np.float32(10)) as http:
+        assert http.get("/v1/credits").json() == {"credits": 10}
+
+
+@pytest.mark.parametrize("grace", [-1, float("nan"), float("inf"), "5"])
+def test_a_grace_is_a_time(grace):
+    server = ff.LocalServer(unchanged)
+    with contextlib.closing(server), pytest.raises(ff.errors.InvalidOption, match="grace is "):
+        server.drain(grace)
 
 
 def wait_until(condition, patience=20):

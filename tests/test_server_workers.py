@@ -105,7 +105,7 @@ def test_an_engine_says_how_many_fills_it_likes_at_once(picture, mask):
     assert [result.seed for result in results] == list(range(6))
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"executor": "rockets"}])
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"executor": "rockets"}, {"executor": 5}])
 def test_wrong_workers_are_refused(wrong):
     with pytest.raises(InvalidOption, match=next(iter(wrong))):
         ff.LocalServer(**wrong)

@@ -170,7 +170,15 @@ def test_results_are_told_of_as_they_come(studio):
     told = []
     studio.observe(lambda change: told.append(len(change["new"])), "results")
     [run.wait() for run in studio.fill(seeds=3)]
-    assert told == [1, 2, 3]
+    assert len(studio.results) == 3
+    until(lambda: told == [1, 2, 3])
+
+
+def test_who_is_told_of_a_result_may_ask_for_the_next(studio):
+    studio.observe(lambda change: len(change["new"]) < 3 and studio.fill(), "results")
+    studio.fill()
+    until(lambda: len(studio.results) == 3)
+    settled(studio)
 
 
 @pytest.mark.parametrize("seeds", [0, 65, True, -1])
@@ -284,6 +292,21 @@ def test_a_pending_card_shows_how_far_it_is(make, gate):
     settled(studio)
     assert launch(studio, "Stop").disabled
     assert "under way" not in said(studio)
+
+
+def test_what_is_under_way_is_said_beside_the_button_at_once(make, gate):
+    studio = make(gate)
+    buttons = marked(studio, "buttons")
+    assert said(buttons) == "free"
+    studio.fill(seeds=2)
+    assert re.search(r"2 waiting|1 under way, 1 waiting|2 under way", said(buttons))
+    until(lambda: re.search(r"2 under way \d+ s free", said(buttons)))
+    # A screen reader is told how many there are, and is not told each second.
+    live = [each.value for each in widgets(buttons) if "role=" in getattr(each, "value", "")]
+    assert '<span role="status">2 under way</span>' in live
+    gate.opened.set()
+    settled(studio)
+    assert said(buttons) == "free"
 
 
 def test_one_fill_is_stopped_and_the_others_go_on(make, gate):

@@ -457,6 +457,10 @@ WRONG = [
     (lambda: Sweep(REQUEST, colour=["red"]), "There is no setting 'colour': .*='a {colour} vase'"),
     (lambda: Sweep(TEMPLATE), "The prompt has the field {colour}, and nothing says"),
     (lambda: Sweep(TEMPLATE, color=["red"]), "'color': did you mean colour?"),
+    (
+        lambda: Sweep(REQUEST, prompt="{stars} {drift}", stars=[1, 2], drift=["snow", "sand"]),
+        "field {stars} has the name of .*: call it otherwise, such as {the_stars}.\nThe .*{drift}",
+    ),
     (lambda: Sweep(TEMPLATE, colour=[None]), "colour is None: it must be text or a number"),
     (lambda: Sweep(REQUEST, prompt=[5]), "prompt is 5: it must be text."),
     (lambda: Sweep(REQUEST, prompt=["a", "b", "a"]), "prompt has 'a' twice"),
@@ -574,7 +578,7 @@ def test_a_sweep_says_what_it_is_and_costs():
         "  guidance  10, 30.5",
         "  seed      0 to 3",
         "in common: prompt 'a {colour} vase'",
-        "$0.80 on the hosted service ($0.05 a fill), free on the local engine",
+        "at most $0.80 on the hosted service ($0.05 a fill), free on the local engine",
     ]
 
 
@@ -591,21 +595,20 @@ def test_parts_and_pairs_are_said():
     assert repr(Sweep(REQUEST, seed=3)).startswith("Sweep of 1 fill\n")
 
 
-def test_what_is_in_the_store_is_not_paid_for():
-    sweep = Sweep(REQUEST, seed=range(5))
-    there = [sweep.points[0].request, sweep.points[4].request]
-    text = sweep.describe(store=there, seconds=20)
-    assert "2 of 5 in the store already, 3 to send\n$0.15 on the hosted" in text
-    assert text.endswith("about 60 s")
-    assert sweep.describe(price=0.0).endswith("\nfree")
-    assert sweep.describe(price=0.5).endswith("\n$2.50")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.1, "1 s"), (89, "89 s"), (100, "2 min"), (7200, "2.0 h")]
-)
-def test_time_is_said_as_people_do(seconds, said):
-    assert Sweep(REQUEST, seed=[1]).describe(seconds=seconds).endswith(f"about {said}")
+def test_before_paying_it_is_said_what_is_there_and_what_the_rest_costs(tmp_path):
+    sweep = Sweep(REQUEST.replace(steps=15), seed=range(5))
+    with ff.connect("local", store=tmp_path) as local:
+        for number in (0, 4):
+            local.fill(sweep.points[number].request)
+        text = sweep.describe(local)
+        assert text.endswith("\n2 of 5 are there already, 3 to send: free, local engine: patches")
+        assert sweep.only([0, 4]).describe(local).endswith("\n2 of 2 are there already, 0 to send")
+    # Another service has made none of them, though the store is the same.
+    address = {"base_url": "http://there.example", "store": tmp_path}
+    with ff.FluxFill(**address, price=0.04) as priced, ff.FluxFill(**address) as unknown:
+        told = "0 of 5 are there already, 5 to send"
+        assert f"{told}: at most $0.20 ($0.04 a fill), there.example" in sweep.describe(priced)
+        assert f"{told}: at a price that is not known" in sweep.describe(unknown)
 
 
 def test_the_price_is_that_of_all_points():

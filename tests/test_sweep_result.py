@@ -381,6 +381,18 @@ def test_a_seed_that_is_no_axis_is_in_the_table(client):
     assert rows[0]["seed"] == sweep.request.seed
 
 
+def test_no_field_of_a_prompt_hides_a_column(client):
+    sweep = Sweep(REQUEST, seed=[1])
+    runs = SweepResult(sweep, [client.fill(sweep.points[0].request)])
+    columns = {*runs.to_dicts()[0], *runs.metrics()[0]} - {"seed"}
+    assert {"status", "stars", "drift"} < columns
+    for name in columns:
+        with pytest.raises(InvalidInput, match=f"{{{name}}}"):
+            Sweep(REQUEST, prompt=f"a {{{name}}} vase", **{name: ["old", "new"]})
+    # One value for all is no axis, and so no column.
+    assert Sweep(REQUEST, prompt="a {status} vase", status="new").request.prompt == "a new vase"
+
+
 def test_a_frame_is_the_table(patchy):
     pytest.importorskip("pandas")
     frame = patchy.to_frame()

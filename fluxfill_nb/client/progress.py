@@ -10,8 +10,9 @@ from anyio import to_thread
 from PIL import Image
 
 from .. import errors
-from ..images import Picture, decode_base64
+from ..images import Picture
 from ..result import FillProgress, FillTask
+from ..sources import decode_base64
 from . import wire
 
 OnProgress: TypeAlias = Callable[[FillProgress], object]

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from ..errors import InvalidImage, InvalidMask, InvalidOption
-from ..images import ImageSource, as_array, encode_png, is_array, open_image, pixel_digest
+from ..images import encode_png, open_image, pixel_digest
+from ..sources import ImageSource, as_array, is_array
 from . import checks, morphology, reading
 from .checks import Box, Points, Size, by
 from .reading import FILLED

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidImage, InvalidMask, MaskWarning
-from ..images import ImageSource, array_to_8_bit, read, to_rgb
+from ..images import to_rgb
+from ..sources import ImageSource, array_to_8_bit, read
 
 FILLED = 128
 """From this value on, a pixel is filled; the service knows black and white only."""

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import InvalidMask
-from ..images import decode_base64, encode_png
+from ..images import encode_png
 from ..mask import Mask
 from ..mask.reading import FILLED
+from ..sources import decode_base64
 from . import checks
 from .operation import Grey, Operation
 

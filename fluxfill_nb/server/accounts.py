@@ -6,6 +6,7 @@ import hmac
 import threading
 from collections.abc import Sequence
 
+from . import checks
 from .keys import Holder
 
 CREDITS_PER_FILL = 5.0
@@ -87,20 +88,28 @@ class Account:
 
 
 class Accounts:
-    """The accounts of a server: one for each key, or one for everybody where there are no keys."""
+    """The accounts of a server: one for each key, or one for everybody where there are no keys.
+
+    Raises
+    ------
+    fluxfill_nb.errors.InvalidOption
+        ``credits`` or ``max_active`` is not as it should be.
+    """
 
     def __init__(
         self, holders: Sequence[Holder], *, credits: float | None, max_active: int
     ) -> None:
+        most = checks.count("max_active", max_active)
+        budget = None if credits is None else checks.amount("credits", credits)
         self._by_key = {
             holder.key: Account(
                 holder.name,
-                credits if holder.credits is None else holder.credits,
-                holder.max_active or max_active,
+                budget if holder.credits is None else holder.credits,
+                holder.max_active or most,
             )
             for holder in holders
         }
-        self._everybody = None if holders else Account(EVERYBODY, credits, max_active)
+        self._everybody = None if holders else Account(EVERYBODY, budget, most)
 
     def all(self) -> list[Account]:
         """Return every account."""

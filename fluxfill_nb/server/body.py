@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from ..errors import InvalidImage, InvalidInput, InvalidMask
-from ..images import decode_base64
 from ..options import FillFields, FillOptions
+from ..sources import decode_base64
 from .refusals import problems, refused
 from .sent import Sent
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from .. import engines
 from ..errors import InvalidOption
-from . import keys
+from ..listening import check_address
+from . import checks, keys
 from .keys import Holder
 from .local import LocalServer
 
@@ -32,10 +33,14 @@ def run(options: argparse.Namespace) -> None:
     OSError, ImportError
         The port is taken, or the cluster cannot be reached.
     """
-    if options.grace < 0:
-        raise InvalidOption(f"--grace is {options.grace:g} s: it must be 0 or above.")
-    if options.max_active < 1:
-        raise InvalidOption(f"--max-active is {options.max_active}: it must be 1 or more.")
+    # All of it before an engine is loaded, which may take minutes.
+    check_address(options.host, options.port)
+    checks.amount("--grace", options.grace)
+    checks.count("--max-active", options.max_active)
+    if options.workers is not None:
+        checks.count("--workers", options.workers)
+    if options.credits is not None:
+        checks.amount("--credits", options.credits)
     holders = [*map(keys.parse, options.key), *_read(options.keys)]
     engine = _engine(options)
     load = getattr(engine, "load", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidOption
+from . import checks
 
 _NAME = re.compile(r"[\w.@+-]+( [\w.@+-]+)*")
 _KEY = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -52,7 +52,7 @@ class Holder:
     credits: float | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             # Which one is not told: names and keys are mixed up easily.
             raise InvalidOption(
                 "A key's name must be letters, digits, _ . @ + - and single spaces."
@@ -62,16 +62,10 @@ class Holder:
                 f"The key of {self.name} must be printable ASCII, not empty, and have no spaces "
                 "around it."
             )
-        if self.max_active is not None and not _is(self.max_active, int, 1):
-            raise InvalidOption(
-                f"max_active of {self.name} is {self.max_active!r}: it must be 1 or more."
-            )
-        if self.credits is not None and (
-            not _is(self.credits, (int, float), 0) or self.credits == math.inf
-        ):
-            raise InvalidOption(
-                f"credits of {self.name} are {self.credits!r}: they must be 0 or more, and finite."
-            )
+        if self.max_active is not None:
+            checks.count(f"max_active of {self.name}", self.max_active)
+        if self.credits is not None:
+            checks.amount(f"credits of {self.name}", self.credits)
 
 
 def holders_of(keys: Sequence[str | Holder]) -> tuple[Holder, ...]:
@@ -80,11 +74,11 @@ def holders_of(keys: Sequence[str | Holder]) -> tuple[Holder, ...]:
     Raises
     ------
     fluxfill_nb.errors.InvalidOption
-        Two have the same name, or the same key.
+        This is no list of keys, or two have the same name, or the same key.
     """
     holders = tuple(
         key if isinstance(key, Holder) else Holder(f"key {number}", key)
-        for number, key in enumerate(keys, 1)
+        for number, key in enumerate(checks.several("keys", keys, "['some-key']"), 1)
     )
     by_name: dict[str, Holder] = {}
     by_key: dict[str, Holder] = {}
@@ -152,7 +146,3 @@ def _holder(path: Path, name: str, given: Any) -> Holder:
     if not isinstance(table, dict) or "key" not in table or table.keys() - known:
         raise InvalidOption(f"{name!r} in {str(path)!r} is not understood: it needs {_EXAMPLE}.")
     return Holder(name, **table)
-
-
-def _is(value: object, kind: type | tuple[type, ...], least: int) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and value >= least  # type: ignore[operator]

@@ -11,7 +11,8 @@ from typing import Self
 import httpx
 
 from .. import engines
-from ..listening import Listener, is_loopback
+from ..listening import Listener, check_address, is_loopback
+from . import checks
 from .app import create_app
 from .jobs import Jobs
 from .keys import Holder, holders_of
@@ -94,6 +95,10 @@ class LocalServer:
         webhook_form: Form = "A",
         webhook_networks: Sequence[str] = (),
     ) -> None:
+        check_address(host, port)
+        checks.count("max_active", max_active)
+        if credits is not None:
+            checks.amount("credits", credits)
         chosen = engines.get(engine)
         self.engine_name = engines.name_of(chosen)
         holders = holders_of(keys)
@@ -125,7 +130,7 @@ class LocalServer:
         Raises
         ------
         OSError
-            The port is taken.
+            The port is taken, or the host is not this machine.
         """
         self.jobs.is_discreet = True
         self._listener = Listener(self.app, self._host, self._port)
@@ -142,7 +147,13 @@ class LocalServer:
         ----------
         grace
             How long to wait at most, s.
+
+        Raises
+        ------
+        fluxfill_nb.errors.InvalidOption
+            ``grace`` is below 0, or no finite number.
         """
+        checks.amount("grace", grace)
         self.jobs.stop_taking(grace)
         give_up = time.monotonic() + grace
         since = time.time() - _FETCHED_WITHIN

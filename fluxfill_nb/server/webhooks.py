@@ -21,6 +21,7 @@ from pydantic import HttpUrl, SecretStr
 
 from ..errors import InvalidOption
 from ..result import FillStatus
+from . import checks
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ PATIENCE = 30.0
 LOOKUP = 2.0
 """How long a submission waits to learn where a host's name leads, s."""
 
+_SUCH_AS = "['127.0.0.0/8']"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -112,12 +114,7 @@ class Webhooks:
     def __init__(self, *, form: Form = "A", networks: Sequence[str] = ()) -> None:
         if form not in get_args(Form):
             raise InvalidOption(f"webhook_form is {form!r}: it must be 'A' or 'B'.")
-        try:
-            self._networks = [ipaddress.ip_network(network) for network in networks]
-        except ValueError as error:
-            raise InvalidOption(
-                f"webhook_networks: {error}. Give networks such as '127.0.0.0/8'."
-            ) from None
+        self._networks = [*map(_network, checks.several("webhook_networks", networks, _SUCH_AS))]
         self._form: Form = form
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -241,6 +238,16 @@ class Webhooks:
             return True
         site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
         return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
+
+
+def _network(text: str) -> Network:
+    try:
+        if isinstance(text, str):  # numbers are addresses to the library
+            return ipaddress.ip_network(text)
+        why = "no text"
+    except ValueError as error:
+        why = str(error)
+    raise InvalidOption(f"webhook_networks is not understood: {why}. Give them as in {_SUCH_AS}.")
 
 
 def _unwrapped(address: Address) -> Address:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..engines import Engine
 from ..errors import InvalidOption
+from . import checks
 from .process import Process
 
 T = TypeVar("T")
@@ -67,8 +68,8 @@ def workers_for(engine: Engine, executor: Executor | str | None, count: int | No
     fluxfill_nb.errors.InvalidOption
         There is no such executor, or ``count`` is below 1.
     """
-    if count is not None and count < 1:
-        raise InvalidOption(f"workers is {count}: it must be 1 or more.")
+    if count is not None:
+        count = checks.count("workers", count)
     if isinstance(executor, Executor):
         return Lent(executor, count)
     half = max(1, (os.cpu_count() or 2) // 2)
@@ -76,7 +77,7 @@ def workers_for(engine: Engine, executor: Executor | str | None, count: int | No
         return Threads(count or int(getattr(engine, "concurrency", half)))
     if executor == "processes":
         return Processes(count or half)
-    if "://" in executor:
+    if isinstance(executor, str) and "://" in executor:
         return Cluster(executor, count)
     raise InvalidOption(f"There is no executor {executor!r}: it must be {_WHERE}.")
 

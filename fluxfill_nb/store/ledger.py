@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from ..errors import InvalidImage
 from ..request import FillRequest
 from ..result import FillResult, FillTask, PictureFile
+from ..sweep.ratings import MOST_STARS
 from .begun import Attempt, Begun, Elsewhere, Ended, Pending, Stored
 from .claims import Claim, Claims
 from .faults import cannot_read, cannot_write
@@ -22,7 +23,7 @@ from .inputs import Inputs, clear_parts
 from .journal import Journal, Line
 from .pictures import Pictures
 from .process import LEFT_ALONE, Process
-from .record import MOST_STARS, Record, State, attempt_number
+from .record import Record, State, attempt_number
 from .stored import StoredResult, StoredTask
 
 _EVENTS = {"intent", "submitted", "done", "ended", "not_sent", "removed"}

@@ -30,9 +30,6 @@ State = Literal[
 """``claimed``: nothing is written yet. ``free``: nothing was sent, or the picture was removed."""
 
 
-MOST_STARS = 5
-"""How many stars a picture can have."""
-
 # One request is not sent so often; the attempts before one are looked through.
 _MOST_ATTEMPTS = 10_000
 # What lines may say: digests, names of files in their folder, moments that a date can show.

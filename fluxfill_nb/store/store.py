@@ -15,12 +15,13 @@ from typing import Any, Protocol
 from ..errors import InvalidOption
 from ..request import FillRequest
 from ..result import FillResult, FillTask
+from ..sweep.ratings import MOST_STARS
 from . import shelf
 from .begun import Attempt, Begun
 from .faults import cannot_write
 from .inputs import write_whole
 from .ledger import Ledger, key_of
-from .record import KINDS, MOST_STARS
+from .record import KINDS
 
 
 class SweepLike(Protocol):

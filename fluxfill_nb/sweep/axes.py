@@ -15,10 +15,13 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InvalidInput, InvalidOption
-from ..images import Picture, is_array
+from ..images import Picture
 from ..mask import Mask
+from ..metrics import METRICS
 from ..options import FillOptions
+from ..sources import is_array
 from ..wording import listed, quoted, shown
+from .outcomes import COLUMNS
 
 PICTURES = ("image", "mask")
 """The axes whose values are pictures."""
@@ -121,10 +124,16 @@ def read(name: str, given: Any) -> Axis:
     Raises
     ------
     fluxfill_nb.errors.InvalidInput
-        There is no value, one twice, or a wrong one: the message names all wrong ones.
+        There is no value, one twice, or a wrong one: the message names all wrong ones. Or its name
+        is that of a column of the results' tables.
     """
     if name.startswith("webhook"):
         raise InvalidOption(f"{name} is no axis, it does not change the picture: give one value.")
+    if name in (*COLUMNS, *METRICS):
+        raise InvalidOption(
+            f"The prompt's field {{{name}}} has the name of a column that results' tables have: "
+            f"call it otherwise, such as {{the_{name}}}."
+        )
     if isinstance(given, (set, frozenset)):
         raise InvalidOption(f"{name} is a set, which has no order: give a list.")
     labels: list[Any] | None = None

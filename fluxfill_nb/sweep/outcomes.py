@@ -13,6 +13,9 @@ Outcome: TypeAlias = FillResult | FluxFillError | None
 STATES = ("done", "failed", "moderated", "unconfirmed", "missing")
 """What can have become of a point."""
 
+COLUMNS = ("status", "reason", "stars", "service", "duration_s", "price_usd")
+"""What results' tables tell of a point, besides its labels and its seed."""
+
 
 def status(outcome: Outcome) -> str:
     """Return one of `STATES` for what came of a point."""

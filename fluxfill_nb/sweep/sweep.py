@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..errors import InvalidInput, InvalidOption
 from ..images import Picture
 from ..mask import Mask
 from ..options import FillOptions
 from ..request import USD_PER_FILL, FillRequest
-from ..wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted, span
+from ..wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted
 from . import axes as axis
 from .axes import Axis
 from .space import Labels, Space, columns
+
+if TYPE_CHECKING:
+    from .sweep_result import SweepResult
 
 _SETTINGS = FillOptions.names()
 _KNOWN = (*_SETTINGS, *axis.PICTURES)
 # A repr goes through the points of sweeps up to this size.
 _LOOKED_AT = 10_000
+
+
+class Client(Protocol):
+    """Who can fill: knows its price, its name, and what is there already."""
+
+    @property
+    def price(self) -> float | None:
+        """Of a fill, USD; None if it is not known."""
+
+    @property
+    def service(self) -> str:
+        """What the service is called."""
+
+    def sweep(self, sweep: Sweep, *, dry_run: bool) -> SweepResult:
+        """Return what is there of a sweep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +83,8 @@ class Sweep:
     **axes
         What varies, the first slowest: any setting, ``image``, ``mask``, or a field of the prompt.
         Several values (a list, a range, an array, …) are an axis, a mapping gives each a name; a
-        single value replaces the request's own.
+        single value replaces the request's own. No axis has the name of another column of the
+        results' tables, such as ``status`` or ``stars``.
 
     Raises
     ------
@@ -87,7 +106,7 @@ class Sweep:
       colour    'red', 'blue'
       guidance  10, 30, 60
     in common: prompt 'a {colour} vase', seed 7
-    $0.25 on the hosted service ($0.05 a fill), free on the local engine
+    at most $0.25 on the hosted service ($0.05 a fill), free on the local engine
     """
 
     def __init__(self, request: FillRequest, /, *wrong: Any, **axes: Any) -> None:
@@ -407,27 +426,33 @@ class Sweep:
 
     # ------------------------------------------------------------------------------------ display
 
-    def describe(
-        self,
-        store: Container[FillRequest] | None = None,
-        price: float | None = None,
-        seconds: float | None = None,
-    ) -> str:
-        """Return in words what would be sent, and what that would cost.
+    def describe(self, client: Client | None = None) -> str:
+        """Return in words what would be sent, and what that would cost at most. Sends nothing.
 
         Parameters
         ----------
-        store
-            What is there already: anything that answers ``request in store``.
-        price
-            Of a fill, USD; None: the hosted service's.
-        seconds
-            From one picture to the next, as many as run at once, s.
+        client
+            Who is to fill, such as a `fluxfill_nb.FluxFill`: what its store has already is not sent
+            again, and the rest has its price. None: of all, on the hosted service.
+
+        Examples
+        --------
+        >>> from PIL import Image
+        >>> import fluxfill_nb as ff
+        >>> from fluxfill_nb.sweep import Sweep
+        >>> request = ff.FillRequest(Image.new("RGB", (64, 48)), ff.Mask.full((64, 48)), steps=15)
+        >>> with ff.connect("local") as client:
+        ...     _ = client.fill(request.replace(seed=1))
+        ...     print(Sweep(request, seed=range(4)).describe(client))
+        Sweep of 4 fills: 4 seed
+          seed  0 to 3
+        in common: steps 15
+        1 of 4 is there already, 3 to send: free, local engine: patches
         """
         lines = [f"Sweep of {counted(len(self), 'fill')}{self._extent()}"]
         width = max(map(len, self.axes), default=0)
         lines += [f"  {name:<{width}}  {listed(labels)}" for name, labels in self.axes.items()]
-        return "\n".join([*lines, *self._notes(store, price, seconds)])
+        return "\n".join([*lines, *self._notes(client)])
 
     def __repr__(self) -> str:
         return self.describe()
@@ -450,12 +475,7 @@ class Sweep:
             text += f", {len(self):,} of the {total:,} combinations"
         return text
 
-    def _notes(
-        self,
-        store: Container[FillRequest] | None = None,
-        price: float | None = None,
-        seconds: float | None = None,
-    ) -> list[str]:
+    def _notes(self, client: Client | None = None) -> list[str]:
         lines = []
         same = {
             name: quoted(value)
@@ -466,26 +486,26 @@ class Sweep:
             same["seed"] += " (drawn once for all)"
         if same:
             lines.append(f"in common: {', '.join(f'{name} {text}' for name, text in same.items())}")
-        to_send = len(self)
-        if store is not None or len(self) <= _LOOKED_AT:
+        if client is not None or len(self) <= _LOOKED_AT:
             try:
-                points = self.points
+                _ = self.points
             except InvalidInput as error:
                 return [*lines, f"It cannot be sent like this. {error}"]
-            if store is not None:
-                to_send = sum(point.request not in store for point in points)
-                there = len(self) - to_send
-                lines.append(
-                    f"{there:,} of {len(self):,} in the store already, {to_send:,} to send"
-                )
-        if price is None:
-            usd = f"${to_send * USD_PER_FILL:,.2f} on the hosted service (${USD_PER_FILL} a fill)"
-            lines.append(f"{usd}, free on the local engine")
-        else:
-            lines.append(f"${to_send * price:,.2f}" if price else "free")
-        if seconds is not None and to_send:
-            lines[-1] += f", about {span(to_send * seconds)}"
-        return lines
+        if client is None:
+            usd = f"at most ${self.price():,.2f} on the hosted service (${USD_PER_FILL} a fill)"
+            return [*lines, f"{usd}, free on the local engine"]
+        there = len(client.sweep(self, dry_run=True).results)
+        verb, to_send, each = "is" if there == 1 else "are", len(self) - there, client.price
+        usd = (
+            "at a price that is not known" if each is None
+            else f"at most ${to_send * each:,.2f} (${each:g} a fill)" if each
+            else "free"
+        )  # fmt: skip
+        return [
+            *lines,
+            f"{there:,} of {len(self):,} {verb} there already, {to_send:,} to send"
+            + (f": {usd}, {client.service}" if to_send else ""),
+        ]
 
     # ----------------------------------------------------------------------------------- requests
 

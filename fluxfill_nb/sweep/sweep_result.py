@@ -14,7 +14,7 @@ from ..metrics import Sample, diversity, named_metrics
 from ..result import FillResult
 from ..wording import counted, extent, listed, named
 from .axes import is_several
-from .outcomes import STATES, Outcome, status
+from .outcomes import COLUMNS, STATES, Outcome, status
 from .ratings import MOST_STARS, Memory, Ratings
 from .sweep import Point, Sweep
 
@@ -370,16 +370,16 @@ class SweepResult:
 
     def _row(self, point: Point, outcome: Outcome) -> dict[str, Any]:
         done = outcome if isinstance(outcome, FillResult) else None
-        return {
-            "seed": done.seed if done else point.request.seed,
-            **point.labels,
-            "status": status(outcome),
-            "reason": str(outcome) if isinstance(outcome, FluxFillError) else None,
-            "stars": self._stars_of(outcome),
-            "service": done.service if done else None,
-            "duration_s": done.duration if done else None,
-            "price_usd": done.price if done else None,
-        }
+        known = (
+            status(outcome),
+            str(outcome) if isinstance(outcome, FluxFillError) else None,
+            self._stars_of(outcome),
+            done.service if done else None,
+            done.duration if done else None,
+            done.price if done else None,
+        )
+        seed = done.seed if done else point.request.seed
+        return {"seed": seed, **point.labels, **dict(zip(COLUMNS, known, strict=True))}
 
     # -------------------------------------------------------------------------------------- views
 

@@ -47,6 +47,13 @@ class Follower:
                 )
                 self._thread.start()
 
+    def join(self, timeout: float) -> None:
+        """Wait until there is nothing to follow, so many s at most."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
     def _work(self) -> None:
         faults = 0
         while True:

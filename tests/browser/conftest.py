@@ -64,6 +64,12 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
+@pytest.fixture(scope="module")
+def wrong() -> list[str]:
+    """What the pages have said is wrong."""
+    return []
+
+
 class Lab:
     """A JupyterLab server without a token, for tests only."""
 

@@ -98,11 +98,6 @@ class Table:
 
 
 @pytest.fixture(scope="module")
-def wrong() -> list[str]:
-    return []
-
-
-@pytest.fixture(scope="module")
 def notebook(lab: Lab, chromium: Browser, wrong: list[str]) -> Iterator[Notebook]:
     with chromium.new_context(viewport={"width": 1400, "height": 1000}) as context:
         page = context.new_page()

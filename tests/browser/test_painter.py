@@ -34,12 +34,6 @@ BELOW = [(60.0, 440.0), (600.0, 440.0)]
 
 
 @pytest.fixture(scope="module")
-def wrong() -> list[str]:
-    """What the pages have said is wrong."""
-    return []
-
-
-@pytest.fixture(scope="module")
 def notebook(lab: Lab, chromium: Browser, wrong: list[str]) -> Iterator[Notebook]:
     def note(message: ConsoleMessage) -> None:
         # Widgets of earlier tests may be closed while a new page asks for them.

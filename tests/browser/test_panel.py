@@ -53,12 +53,6 @@ MISPLACED = """panel => {
 
 
 @pytest.fixture(scope="module")
-def wrong() -> list[str]:
-    """What the pages have said is wrong."""
-    return []
-
-
-@pytest.fixture(scope="module")
 def notebook(lab: Lab, chromium: Browser, wrong: list[str]) -> Iterator[Notebook]:
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":

@@ -51,7 +51,9 @@ def test_sweeps_fill_in_live_and_leave_pictures(opened, page):
     last = page.locator(".jp-CodeCell", has_text="client.store.find")
     expect(last.locator(".jp-RenderedHTMLCommon table")).to_be_visible(timeout=180_000)
     expect(page.locator(".ffnb-live")).to_have_count(0)
+    expect(page.get_by_text("0 of 12 are there already, 12 to send: free")).to_be_visible()
     # Nothing between two dollars is taken for a formula.
+    notebook.run("sweep")
     expect(page.get_by_text("$0.60 on the hosted service ($0.05 a fill)")).to_be_visible()
     expect(page.get_by_text("(34 fills at $0.05)")).to_be_visible()
     expect(page.locator("mjx-container")).to_have_count(0)

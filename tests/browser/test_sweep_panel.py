@@ -115,6 +115,16 @@ def run_two_by_three(panel: Locator, price: bool = True) -> None:
     expect(panel.locator(".ffnb-cell")).to_have_count(6)
 
 
+def test_pictures_of_one_axis_stand_side_by_side(show):
+    panel = show(", seed=[1, 2, 3]")
+    button(panel, "Run 3 fills").click()
+    cells = panel.locator(".ffnb-cell")
+    expect(cells).to_have_count(3)
+    boxes = [cell.bounding_box() for cell in cells.all()]
+    assert len({box["y"] for box in boxes}) == 1
+    assert len({box["x"] for box in boxes}) == 3
+
+
 def test_typed_run_stopped_gone_on_with_and_starred(show, notebook):
     panel = show()
     run_two_by_three(panel)

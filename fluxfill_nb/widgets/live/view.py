@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ipywidgets import HTML, Button, HBox
 
 from ..controls import hear_while_busy, marked
-from ..follower import INTERVAL, TICK
+from ..follower import Follower
 from ..icons import PREFIX
 from ..parts import Whole
 from ..sheets import css
@@ -25,8 +24,8 @@ MOST_CELLS = 400
 _LATEST = 6
 # How long pictures may hold up the line, s.
 _PATIENCE = 0.1
-
-_log = logging.getLogger("fluxfill_nb.widgets")
+# How long the last update may take, s.
+_LAST = 2.0
 
 
 class LiveView(Whole):
@@ -69,8 +68,7 @@ class LiveView(Whole):
         self._lock = threading.Lock()
         self._changed = dict.fromkeys(range(len(run.points)))
         self._under_way: set[int] = set()
-        self._stirred = threading.Event()
-        self._leaving = False
+        self._has_ended = self._leaving = False
         self._cells = texts("cell", len(run.points) if self._has_all else _LATEST)
         self._head = HTML(head(run))
         self._stop = Button(
@@ -86,21 +84,20 @@ class LiveView(Whole):
         marked(self._sheet, "sheet")
         hear_while_busy(marked(self._stop, "text"))
         marked(top, "head")
+        self._follower = Follower(self._bring_up_to_date)
         self._unwatch = run.watch(self._hear)
-        self._thread = threading.Thread(target=self._work, name="fluxfill-live", daemon=True)
-        self._thread.start()
+        self._follower.stir()
 
     def rest(self) -> None:
         """Follow the run no longer; what is said by then is the last."""
         self._unwatch()
         self._leaving = True
-        self._stirred.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(2)
+        self._follower.stir()
+        self._follower.join(_LAST)
 
     def close(self) -> None:
         """Take it off the page, and all that it is made of."""
-        if hasattr(self, "_thread"):
+        if hasattr(self, "_follower"):
             self.rest()
             for text in (*self._cells, self._sheet):
                 text.value = ""  # what records the messages of a page keeps the last one
@@ -112,37 +109,31 @@ class LiveView(Whole):
         if index is not None:
             with self._lock:
                 self._changed[index] = None
-        self._stirred.set()
+        self._follower.stir()
 
     # ---------------------------------------------------------------------- in whichever thread
 
     def _cancel(self) -> None:
         self._run.cancel()
-        self._stirred.set()
+        self._follower.stir()
 
     # ------------------------------------------------------------------------ in its own thread
 
-    def _work(self) -> None:
-        ended = is_over = False
-        while not is_over:
-            began = time.monotonic()
-            self._stirred.clear()
-            leaving = self._leaving
-            if self._run.is_done and not ended:
-                ended = True
-                with self._lock:  # what waited does so no longer
-                    self._changed |= dict.fromkeys(range(len(self._run.points)))
-            try:
-                self._show_cells()
-                self._show_line()
-            except Exception:
-                _log.exception("The live view cannot be brought up to date")
-            is_over = leaving or (ended and not self._changed)
-            if not is_over:
-                time.sleep(max(0.0, began + INTERVAL - time.monotonic()))
-                if not self._changed:
-                    self._stirred.wait(TICK)
-        self._unwatch()
+    def _bring_up_to_date(self) -> bool:
+        """Show how things are; return whether there is more to come."""
+        leaving = self._leaving
+        if self._run.is_done and not self._has_ended:
+            self._has_ended = True
+            with self._lock:  # what waited does so no longer
+                self._changed |= dict.fromkeys(range(len(self._run.points)))
+        self._show_cells()
+        self._show_line()
+        is_over = leaving or (self._has_ended and not self._changed)
+        if is_over:
+            self._unwatch()
+        elif self._changed:  # there was no time for it
+            self._follower.stir()
+        return not is_over
 
     def _show_line(self) -> None:
         """Bar, line and button."""

@@ -113,6 +113,12 @@ class Fill:
             return self.request
         return None if self.result is None else self.result.request
 
+    @property
+    def elapsed(self) -> float:
+        """For how long it is under way, s; 0 if it is not."""
+        run = self.run
+        return 0.0 if run is None else run.progress.elapsed
+
     def face(self) -> Face:
         """Return how it is shown while it is under way."""
         run = self.run

@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from ipywidgets import HTML, Box, FileUpload, Textarea, VBox, Widget
@@ -19,6 +20,7 @@ from ..parts import close_all
 from ..service import introduced
 from ..sheets import sheets
 from . import words
+from .fills import Fill
 from .strip import Strip
 
 if TYPE_CHECKING:
@@ -147,9 +149,11 @@ class Frame:
             hear_while_busy(button)
         marked(one, "primary")
         self._price = controls.text("next-price")
-        self._progress = controls.text("going")
+        # Apart, so that only what counts is read out, and not each second.
+        self._going, self._lasting = controls.text("counts"), controls.text("lasting")
+        going = controls.group(self._going, self._lasting, name="going")
         service = controls.text("who")
-        buttons = controls.group(one, four, stop, self._price, name="buttons")
+        buttons = controls.group(one, four, stop, going, self._price, name="buttons")
 
         def show_service(*_: object) -> None:
             client = studio.client
@@ -166,19 +170,21 @@ class Frame:
         controls.follow("running", lambda count: setattr(stop, "disabled", not count))
         return marked(
             controls.make(
-                VBox, [buttons, self._hint(), self._progress, self._trouble(), service]
+                VBox, [buttons, self._hint(), self._trouble(), service]
             ),
             "launch",
         )  # fmt: skip
 
-    def show_progress(self, share: float | None, text: str) -> None:
-        """Show how far all fills under way are, 0 to 1; None: there are none."""
-        self._progress.value = (
+    def show_progress(self, fills: Sequence[Fill]) -> None:
+        """Show beside the buttons how far all fills under way are, and for how long they are."""
+        counts, lasting, percent = words.progress(fills)
+        self._going.value = counts and f'<span role="status">{counts}</span>'
+        self._lasting.value = lasting and f"<span>{lasting}</span>" + (
             ""
-            if share is None
+            if percent is None
             else f'<div class="ffnb-gauge" role="progressbar" aria-label="Fills under way" '
-            f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}">'
-            f'<i style="width:{100 * share:.0f}%"></i></div><span>{html.escape(text)}</span>'
+            f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}">'
+            f'<i style="width:{percent}%"></i></div>'
         )
 
     def _hint(self) -> Widget:

@@ -6,12 +6,13 @@ import base64
 import os
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from traitlets import Instance, Int, List, Unicode, observe
+from traitlets import Bunch, Instance, Int, List, Unicode, observe
 
 from ... import services
 from ...client import FluxFill
@@ -61,8 +62,9 @@ class Studio(Whole, Steady):
     Attributes
     ----------
     results
-        Every `fluxfill_nb.FillResult` so far, newest last. May be observed: observers are called in
-        the client's thread, and should be quick.
+        Every `fluxfill_nb.FillResult` so far, newest last. May be observed: observers are called
+        soon after, in a thread that also brings the page up to date, so they should be quick; they
+        may call ``fill``.
     selected
         The result that is compared with its original, in the painter's place; None: the painter is
         seen. Assign it.
@@ -112,6 +114,7 @@ class Studio(Whole, Steady):
         self._fills: list[Fill] = []
         self._stale: set[Fill] = set()
         self._stars: dict[str, int] = {}
+        self._untold: deque[Bunch] = deque()
         self._painter: MaskPainter | None = None
         self._base: tuple[Painting, int, FillRequest] | None = None
         self._awaited: tuple[Fill, object] | None = None
@@ -369,13 +372,29 @@ class Studio(Whole, Steady):
                 self._stale |= stale  # for the next time
             raise
         self._count()
-        self._frame.show_progress(*words.progress([fill.face() for fill in under_way]))
         self._show_first()
+        while self._untold:
+            super().notify_change(self._untold.popleft())
         return bool(under_way)
+
+    def notify_change(self, change: Bunch) -> None:
+        """Tell observers; of results later, for they come in the client's thread.
+
+        Parameters
+        ----------
+        change
+            As observers get it.
+        """
+        if change["name"] == "results":
+            self._untold.append(change)
+        else:
+            super().notify_change(change)
 
     def _count(self) -> None:
         with self._lock:  # the later count is to be what stays
-            self.running = sum(fill.stage == "pending" for fill in self._fills)
+            under_way = [fill for fill in self._fills if fill.stage == "pending"]
+            self.running = len(under_way)
+            self._frame.show_progress(under_way)
 
     def _show_first(self) -> None:
         """Show what was asked for last, unless somebody has gone on meanwhile."""

@@ -10,8 +10,8 @@ from ...errors import FluxFillError, TaskFailed, TaskModerated
 from ...options import FillOptions
 from ...result import FillResult
 from ...sweep import status
-from ...wording import shown
-from ..live.cells import Face
+from ...wording import shown, span
+from .fills import Fill
 
 # The prompt has a line of its own; the webhook says nothing of the picture.
 _NOT_LISTED = frozenset({"prompt", "seed", "webhook_url", "webhook_secret"})
@@ -46,14 +46,22 @@ def price(each: float | None, count: int = 1) -> str:
     return f"${each * count:.2f}" if each else "free"
 
 
-def progress(faces: Sequence[Face]) -> tuple[float | None, str]:
-    """Return the share that is done of the fills under way, 0 to 1, and a line about them."""
-    if not faces:
-        return None, ""
+def progress(fills: Sequence[Fill]) -> tuple[str, str, int | None]:
+    """Return of fills under way how many they are, for how long, and how far, %, if that is known.
+
+    The texts are empty if there are none.
+    """
+    if not fills:
+        return "", "", None
+    faces = [fill.face() for fill in fills]
     waiting = sum(face.state == "waiting" for face in faces)
     counts = (len(faces) - waiting, "under way"), (waiting, "waiting")
-    line = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return sum(face.percent or 0 for face in faces) / len(faces) / 100, line
+    known = [face.percent for face in faces if face.percent is not None]
+    return (
+        ", ".join(f"{count} {word}" for count, word in counts if count),
+        span(max(fill.elapsed for fill in fills)),
+        sum(known) // len(faces) if known else None,
+    )
 
 
 def headline(error: Exception) -> str:
