@@ -68,3 +68,15 @@ def test_unknown_services_are_refused(service):
 def test_unknown_engines_are_refused():
     with pytest.raises(InvalidOption, match="there are: patches"):
         ff.connect("local", engine="lama")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", 0), ("timeout", "5"), ("timeout", float("nan")), ("timeout", None),
+        ("max_active", 0), ("max_active", "3"), ("max_active", True), ("max_active", 2.5),
+    ],
+)  # fmt: skip
+def test_limits_that_are_none_are_refused(name, value):
+    with pytest.raises(InvalidOption, match=rf"{name} is {value!r}( s)?: it must be"):
+        ff.FluxFill("secret", **{name: value})

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fluxfill_nb as ff
+from fluxfill_nb.client.pace import expected, pace_of
 from fluxfill_nb.errors import InvalidInput, InvalidOption
 from fluxfill_nb.options import FillFields, FillOptions
 from fluxfill_nb.widgets.sweep_panel import plan as plans
 from fluxfill_nb.widgets.sweep_panel.code import as_python
-from fluxfill_nb.widgets.sweep_panel.forecast import Forecast, expected, looked_up, pace_of
+from fluxfill_nb.widgets.sweep_panel.forecast import Forecast, looked_up
 from fluxfill_nb.widgets.sweep_panel.plan import PLACES, arranged, moved, planned, taken_apart
 from fluxfill_nb.widgets.sweep_panel.values import of_field, variables
 
@@ -414,7 +415,7 @@ def test_what_is_in_the_store_is_known_and_how_long_the_rest_takes(request_, tmp
         found = looked_up(client, sweep, None, lambda: True)
         assert found.there == 2
         assert 0 < found.seconds < 60
-        assert expected(client.store, client.service, 8) == pytest.approx(2 * found.seconds)
+        assert client.expected(8) == pytest.approx(2 * found.seconds)
         assert looked_up(client, sweep, 10.0, lambda: True).seconds == 40
         assert looked_up(client, sweep, None, lambda: False) is None
     assert len(client.store.pending()) == 0

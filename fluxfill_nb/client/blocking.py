@@ -117,6 +117,21 @@ class FluxFill:
         """The tasks that were submitted through this client and whose picture is not here yet."""
         return self._awaited.unfinished
 
+    def expected(self, count: int) -> float | None:
+        """Return how long so many fills will take, s, going by the last ones in the store.
+
+        Parameters
+        ----------
+        count
+            How many are sent.
+
+        Returns
+        -------
+        float or None
+            None: nothing is known of that.
+        """
+        return self._awaited.expected(count)
+
     def fill(
         self,
         image: ImageSource | FillRequest,

@@ -26,6 +26,7 @@ from .courier import Courier
 from .heartbeat import awake
 from .keeper import Keeper
 from .keys import is_hosted, key_for
+from .pace import expected
 from .places import MOST, Places
 from .progress import OnProgress
 from .run import SETTLES, OnResult, Run
@@ -111,10 +112,12 @@ class AsyncFluxFill:
             raise errors.InvalidOption(
                 f"base_url is {base_url!r}: it must be an http or https address."
             )
-        if not timeout > 0:
-            raise errors.InvalidOption(f"timeout is {timeout!r} s: it must be above 0.")
-        if max_active < 1:
-            raise errors.InvalidOption(f"max_active is {max_active!r}: it must be at least 1.")
+        if not (isinstance(timeout, int | float) and timeout > 0):
+            raise errors.InvalidOption(f"timeout is {timeout!r} s: it must be a number above 0.")
+        if not isinstance(max_active, int) or isinstance(max_active, bool) or max_active < 1:
+            raise errors.InvalidOption(
+                f"max_active is {max_active!r}: it must be a whole number, 1 or more."
+            )
         key = key_for(base, api_key, required=transport is None)
         self._service = Service(base, key, transport)
         self._name = service or base.netloc.decode()
@@ -165,6 +168,21 @@ class AsyncFluxFill:
     def unfinished(self) -> tuple[FillTask, ...]:
         """The tasks that were submitted through this client and whose picture is not here yet."""
         return self._courier.unfinished
+
+    def expected(self, count: int) -> float | None:
+        """Return how long so many fills will take, s, going by the last ones in the store.
+
+        Parameters
+        ----------
+        count
+            How many are sent.
+
+        Returns
+        -------
+        float or None
+            None: nothing is known of that.
+        """
+        return None if self.store is None else expected(self.store, self.service, count)
 
     async def fill(
         self,

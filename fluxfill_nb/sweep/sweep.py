@@ -15,7 +15,7 @@ from ..images import Picture
 from ..mask import Mask
 from ..options import FillOptions
 from ..request import USD_PER_FILL, FillRequest
-from ..wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted
+from ..wording import PLAIN_DIV, counted, did_you_mean, extent, listed, named, quoted, span
 from . import axes as axis
 from .axes import Axis
 from .space import Labels, Space, columns
@@ -30,7 +30,7 @@ _LOOKED_AT = 10_000
 
 
 class Client(Protocol):
-    """Who can fill: knows its price, its name, and what is there already."""
+    """Who can fill: knows its price, its name, its pace, and what is there already."""
 
     @property
     def price(self) -> float | None:
@@ -42,6 +42,9 @@ class Client(Protocol):
 
     def sweep(self, sweep: Sweep, *, dry_run: bool) -> SweepResult:
         """Return what is there of a sweep."""
+
+    def expected(self, count: int) -> float | None:
+        """Return how long so many fills will take, s; None if nothing is known of that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -433,7 +436,8 @@ class Sweep:
         ----------
         client
             Who is to fill, such as a `fluxfill_nb.FluxFill`: what its store has already is not sent
-            again, and the rest has its price. None: of all, on the hosted service.
+            again, the rest has its price, and takes as long as the last ones. None: of all, on the
+            hosted service.
 
         Examples
         --------
@@ -443,11 +447,11 @@ class Sweep:
         >>> request = ff.FillRequest(Image.new("RGB", (64, 48)), ff.Mask.full((64, 48)), steps=15)
         >>> with ff.connect("local") as client:
         ...     _ = client.fill(request.replace(seed=1))
-        ...     print(Sweep(request, seed=range(4)).describe(client))
+        ...     print(Sweep(request, seed=range(4)).describe(client))  # doctest: +ELLIPSIS
         Sweep of 4 fills: 4 seed
           seed  0 to 3
         in common: steps 15
-        1 of 4 is there already, 3 to send: free, local engine: patches
+        1 of 4 is there already, 3 to send: free, about ... s, local engine: patches
         """
         lines = [f"Sweep of {counted(len(self), 'fill')}{self._extent()}"]
         width = max(map(len, self.axes), default=0)
@@ -496,6 +500,8 @@ class Sweep:
             return [*lines, f"{usd}, free on the local engine"]
         there = len(client.sweep(self, dry_run=True).results)
         verb, to_send, each = "is" if there == 1 else "are", len(self) - there, client.price
+        seconds = client.expected(to_send)
+        time = f", about {span(seconds)}" if seconds else ""
         usd = (
             "at a price that is not known" if each is None
             else f"at most ${to_send * each:,.2f} (${each:g} a fill)" if each
@@ -504,7 +510,7 @@ class Sweep:
         return [
             *lines,
             f"{there:,} of {len(self):,} {verb} there already, {to_send:,} to send"
-            + (f": {usd}, {client.service}" if to_send else ""),
+            + (f": {usd}{time}, {client.service}" if to_send else ""),
         ]
 
     # ----------------------------------------------------------------------------------- requests
