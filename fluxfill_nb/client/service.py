@@ -23,6 +23,7 @@ MAX_DOWNLOAD = 100_000_000
 
 _RESULT_PATH = "/v1/get_result"
 _KEY_HEADER = "x-key"
+_OF_ENCODING = (b"content-encoding", b"content-length", b"transfer-encoding")
 # The longest that one answer may take, s, however slowly it trickles in: it is asked for anew.
 _POLL, _DOWNLOAD = 15.0, 60.0
 # After a submission, other hosts may not know the task yet.
@@ -205,9 +206,9 @@ class Service:
                 outgoing.headers.pop(_KEY_HEADER, None)
         # As httpx has decoded it: the same answer, with its content at hand.
         said = [
-            (name.encode(), self._without_key(value.encode()))
-            for name, value in response.headers.items()
-            if name not in ("content-encoding", "content-length", "transfer-encoding")
+            (name, self._without_key(value))
+            for name, value in response.headers.raw
+            if name.lower() not in _OF_ENCODING
         ]
         return httpx.Response(
             response.status_code,
