@@ -88,7 +88,8 @@ class MatchField:
         self.place = self.place_of(self.query_y, self.query_x)
         self._query_at = np.full(self.rows * self.columns, self.count, np.int32)
         self._query_at[self.place] = np.arange(self.count)
-        self.match_y, self.match_x = np.zeros(self.count, np.int32), np.zeros(self.count, np.int32)
+        first = np.divmod(np.int32(self._known.argmax()), np.int32(self.width))
+        self.match_y, self.match_x = (np.full(self.count, at, np.int32) for at in first)
         self.distance = np.full(self.count, _FAR, np.int32)
         tick()
 
@@ -116,14 +117,27 @@ class MatchField:
         y = 2 * (coarser.match_y[parent] - coarser.query_y[parent]) + self.query_y
         x = 2 * (coarser.match_x[parent] - coarser.query_x[parent]) + self.query_x
         self._tick()
+        orphan = self._match(y, x, orphan, rng)
+        self.distance = np.where(orphan, _UNRELATED, coarser.distance[parent]).astype(np.int32)
+        self._tick()
+
+    def follow(self, down: Ints, right: Ints, rng: np.random.Generator) -> None:
+        """Match as the pixels of the hole were copied; see `fluxfill_nb.engines.patches.growth`."""
+        y, x = self.query_y + PATCH // 2, self.query_x + PATCH // 2
+        y, x = self.query_y + down[y, x], self.query_x + right[y, x]
+        self._match(y, x, np.zeros(self.count, np.bool_), rng)
+
+    def _match(
+        self, y: Ints, x: Ints, orphan: NDArray[np.bool_], rng: np.random.Generator
+    ) -> NDArray[np.bool_]:
+        """Match with the sources at (y, x); return for whom there is none: random ones for them."""
         y, x = np.clip(y, 0, self.height - 1), np.clip(x, 0, self.width - 1)
-        orphan |= ~self._known[y * self.width + x]
+        orphan = orphan | ~self._known[y * self.width + x]
         if orphan.any():
             lot = rng.integers(0, self._sources.size, np.count_nonzero(orphan))
             y[orphan], x[orphan] = np.divmod(self._sources[lot], self.width)
         self.match_y, self.match_x = y, x
-        self.distance = np.where(orphan, _UNRELATED, coarser.distance[parent]).astype(np.int32)
-        self._tick()
+        return orphan
 
     def search(
         self,

@@ -23,16 +23,26 @@ def touched(hole: Bools) -> Bools:
     NDArray
         bool (H - 7, W - 7).
     """
-    # Summed-area table: four look-ups count the hole's pixels in any window.
-    count = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int32)
-    hole.cumsum(0, dtype=np.int32).cumsum(1, out=count[1:, 1:])
-    inside = (
-        count[PATCH:, PATCH:]
-        - count[:-PATCH, PATCH:]
-        - count[PATCH:, :-PATCH]
-        + count[:-PATCH, :-PATCH]
+    return window_sums(hole) > 0
+
+
+def window_sums(values: Bools | NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return, for every anchor, the sum over its patch: (H, W) gives int32 (H - 7, W - 7)."""
+    # Summed-area table: four look-ups make the sum of any window.
+    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int32)
+    values.cumsum(0, dtype=np.int32).cumsum(1, out=table[1:, 1:])
+    out: NDArray[np.int32] = (
+        table[PATCH:, PATCH:]
+        - table[:-PATCH, PATCH:]
+        - table[PATCH:, :-PATCH]
+        + table[:-PATCH, :-PATCH]
     )
-    return inside > 0
+    return out
+
+
+def is_spanned(hole: Bools) -> bool:
+    """Return whether patches reach across the hole (bool, (H, W)) wherever it is."""
+    return bool(depth(hole, PATCH // 2 + 1).max() <= PATCH // 2)
 
 
 def depth(hole: Bools, limit: int) -> NDArray[np.uint8]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .descriptors import CHANNELS, COARSE, FINE, PATCH, describe
 from .evenness import even_out
 from .field import MatchField
-from .hole import depth, rim
+from .growth import grow, is_affordable
+from .hole import depth, is_spanned, rim
 from .membrane import membrane, round_off
 
 _DEEPEST = 8
@@ -74,9 +75,14 @@ class Level:
         return self._y.size
 
     def guess(self) -> None:
-        """Fill the hole smoothly: where the coarsest level starts from."""
+        """Fill the hole smoothly."""
         smooth = round_off(membrane(self.pixels, self.hole)[self.hole])
         self.pixels[self.hole] = np.clip(smooth, 0, 255)
+
+    def grow(self, rng: np.random.Generator) -> None:
+        """Fill the hole with pieces of the known picture, if it is too wide to be guessed."""
+        if not is_spanned(self.hole) and is_affordable(self.hole):
+            self.field.follow(*grow(self.pixels, self.hole, self._tick), rng)
 
     def describe_queries(self, noise: Ints | None = None) -> NDArray[np.int16]:
         """Return the descriptors of the queries, with ``noise`` (int32, (size, 3)) on the hole."""

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .descriptors import PATCH
-from .hole import depth, touched
+from .hole import is_spanned, touched
 
 _DEEPEST = 9
 _NARROWEST = 3 * PATCH  # narrower pictures offer too few different patches
-_FEWEST = 64  # known patches that a level must offer
+_FEWEST = 256  # known patches that a level must offer: of few none fits, and blends are a blur
 _BAND = 1 << 17  # pixels that are made at once: bounds the memory, and the time between ticks
 
 Number = TypeVar("Number", np.bool_, np.uint8, np.uint16, np.int32)
@@ -43,11 +43,7 @@ def build(
         are made even, see `make_even`.
     """
     levels = [(make_even(pixels), make_even(hole))]
-    while (
-        len(levels) < _DEEPEST
-        and min(hole.shape) // 2 >= _NARROWEST
-        and depth(hole, PATCH // 2 + 1).max() > PATCH // 2
-    ):
+    while len(levels) < _DEEPEST and min(hole.shape) // 2 >= _NARROWEST and not is_spanned(hole):
         pixels, hole = halve(*levels[-1], tick)
         if np.count_nonzero(~touched(hole)) < _FEWEST:
             break

@@ -145,6 +145,7 @@ def _fill_crop(
         here = np.zeros_like(hole)
         here[box] = hole[box]
         return _fill_with_clouds(picture, here, settings, progress)
+    progress(0.0)
     return _Sampler(picture, hole, box, settings, number, progress).run()
 
 
@@ -236,6 +237,8 @@ class _Sampler:
 
     def _start(self, level: Level) -> None:
         level.guess()
+        if not (self._colours and self._obedience):  # what grows has the colours of its rim
+            level.grow(self._rng)
         level.field.search(level.describe_queries(), self._rng, jumps=_WIDE)
         lowest, highest = _MISMATCHES
         self._mismatch = min(highest, max(lowest, upper_quartile(level.field.distance)))
@@ -246,6 +249,7 @@ class _Sampler:
         if sigma >= _QUIET:
             normal = noise.nearly_normal(self._rng, (level.size, 3))
             extra = (normal * round(sigma * 16)) >> 12
+            self._tick()
         level.field.search(
             level.describe_queries(extra),
             self._rng,
