@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
+# uv, too, trusts whom the system trusts: a proxy may stand before PyPI.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: lab test test-flux lint types wheel ranges format pictures docs benchmark sheet lock binder clean
 
@@ -44,7 +46,8 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The same tests with the wheel, on the lowest and the newest versions that pyproject.toml allows.
+# The same tests with the wheel, on the lowest and the newest versions that pyproject.toml allows,
+# with each Python found; ARGS="lowest -p here" is what CI runs.
 ranges: .venv/dev
 	$(BIN)/python scripts/check_ranges.py $(ARGS)
 
@@ -65,7 +68,7 @@ benchmark: .venv/dev
 sheet: .venv/dev
 	$(BIN)/python scripts/contact_sheet.py build/sheet
 
-# Every package that Binder installs, at one version.
+# Every package that Binder installs, at one version; ARGS=--upgrade takes the newest of each.
 lock: .venv/dev
 	$(BIN)/python scripts/lock.py $(ARGS)
 

@@ -1,8 +1,8 @@
 """Run the tests with the wheel, on the lowest and the newest versions that pyproject.toml allows.
 
-    python scripts/check_ranges.py                          # lowest and newest, each Python found
-    python scripts/check_ranges.py lowest                   # the lowest, with this Python
-    python scripts/check_ranges.py lowest newest -p 3.13 -- -k mask
+    python scripts/check_ranges.py                     # lowest and newest, on each Python found
+    python scripts/check_ranges.py lowest -p here      # the lowest, on this Python
+    python scripts/check_ranges.py lowest newest -p 3.12 -p 3.13 -- -k mask
 
 The wheel and the tests lie in a folder of their own under build/ranges: nothing of the checkout
 can be imported. Tests in a browser are left out.
@@ -22,7 +22,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "ranges"
 PYTHONS = ("3.11", "3.12", "3.13")
-RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+# What pyproject.toml does not name stands beside the lowest as it was on that day: what comes out
+# later cannot break them. A bound that asks for something younger moves the day.
+DAY = "2026-11-20"
+RESOLUTIONS = {
+    "lowest": ("--resolution", "lowest-direct", "--exclude-newer", DAY),
+    "newest": ("--resolution", "highest"),
+}
 # What the tests read beside the package. What they fetch from PyPI and npm is fetched once.
 BESIDE = (
     "tests", "benchmarks", "notebooks", "scripts", "binder", "Makefile",
@@ -38,7 +45,7 @@ def main() -> int:
     asked = _arguments()
     wheel = _build()
     failed = []
-    for version in asked.python or _present():
+    for version in asked.python or _found():
         for which in asked.which or RESOLUTIONS:
             started = time.monotonic()
             name = f"{which} versions on Python {version}"
@@ -54,8 +61,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("which", nargs="*", metavar="lowest|newest", help="both if none is named")
-    parser.add_argument("-p", "--python", action="append", metavar="3.x",
-                        help=f"a version of Python; of {', '.join(PYTHONS)} all that are here "
+    parser.add_argument("-p", "--python", action="append", metavar="3.x|here",
+                        type=lambda named: HERE if named == "here" else named,
+                        help=f"a version of Python; of {', '.join(PYTHONS)} all that are found "
                         "if none is named")  # fmt: skip
     ours, theirs = sys.argv[1:], []
     if "--" in ours:
@@ -75,7 +83,7 @@ def _build() -> Path:
     return wheel
 
 
-def _present() -> list[str]:
+def _found() -> list[str]:
     found = [version for version in PYTHONS if _interpreter(version)]
     for version in sorted(set(PYTHONS) - set(found)):
         print(f"Python {version} is not on this machine: not checked.")
@@ -109,7 +117,8 @@ def _tested(wheel: Path, version: str, which: str, arguments: list[str]) -> bool
     home = HOME / f"{version}-{which}"
     shutil.rmtree(home, ignore_errors=True)
     (home / "work").mkdir(parents=True)
-    _run(*UV, "venv", "--python", interpreter, home / "venv")
+    # With pip: tests fetch with it what they compare with.
+    _run(*UV, "venv", "--seed", "--python", interpreter, home / "venv")
     python = home / "venv" / "bin" / "python"
     _install(python, wheel, which, home / "versions.txt")
     for name in BESIDE:
@@ -119,7 +128,7 @@ def _tested(wheel: Path, version: str, which: str, arguments: list[str]) -> bool
             python, "-m", "pytest", "tests", "--pyargs", "fluxfill_nb", "-m", "not browser",
             "--ignore-glob", LEFT_OUT,
             # Old versions on a new Python may warn of each other; ours are found with the newest.
-            *(("-W", "default") if which == "lowest" else ()),
+            *(("-W", "default", "--disable-warnings") if which == "lowest" else ()),
             "--quiet", "--collect-in-virtualenv", "--numprocesses", "auto", "--maxprocesses", "4",
             "--dist", "loadfile", *arguments,
         ],
@@ -132,15 +141,15 @@ def _install(python: Path, wheel: Path, which: str, lock: Path) -> None:
     """Install the wheel and what pyproject.toml asks for; only wheels, as most people get them."""
     for_it = ("--python", python, "--only-binary", ":all:")
     extras = ("--extra", "lab", "--extra", "dev")
-    resolution = ("--resolution", RESOLUTIONS[which], "--upgrade")
-    _run(*UV, "pip", "compile", ROOT / "pyproject.toml", *extras, *resolution, *for_it,
+    _run(*UV, "pip", "compile", ROOT / "pyproject.toml", *extras, *RESOLUTIONS[which], *for_it,
          "--no-annotate", "--no-header", "--output-file", lock, quiet=True)  # fmt: skip
     _run(*UV, "pip", "install", *for_it, "--requirements", lock)
     _run(*UV, "pip", "install", *for_it, "--no-deps", wheel)
     direct = {"numpy", "pillow", "pydantic", "httpx", "anyio", "fastapi", "ipywidgets", "ipycanvas",
               "matplotlib", "jupyterlab", "scikit-image", "pandas"}  # fmt: skip
     versions = dict(line.split("==") for line in lock.read_text().splitlines() if "==" in line)
-    print(", ".join(f"{name} {versions[name]}" for name in sorted(direct & set(versions))))
+    named = (f"{name} {versions[name]}" for name in sorted(direct & set(versions)))
+    print(", ".join(named), flush=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -22,10 +22,12 @@ def main() -> None:
     print(f"Filled the sample photograph in {seconds:.1f} s with the local engine 'patches'.")
     print(f"Before | mask | after: {SAMPLE}")
     print("Opening JupyterLab; if no browser appears, open the address that it prints below.")
+    print("Ctrl+C ends it.")
     sys.stdout.flush()
     _ask_no_questions()
+    # -y: where it asks whether to end, a second Ctrl+C makes Python abort.
     command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOK.parent}",
+        sys.executable, "-m", "jupyterlab", "-y", f"--ServerApp.root_dir={NOTEBOOK.parent}",
         f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}",
     ]  # fmt: skip
     if not _has_display():

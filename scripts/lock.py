@@ -1,8 +1,8 @@
 """Write `binder/requirements.txt`: every package that Binder installs, at one version.
 
 Resolved by uv from pyproject.toml with its extra `lab` and `binder/requirements.in`, for Linux and
-the Python that `binder/runtime.txt` names. Arguments are handed on to uv, such as
-`--upgrade-package voila`.
+the Python that `binder/runtime.txt` names. What is there already keeps its version, if it may.
+Arguments go to uv: `--upgrade` takes the newest of all, `--upgrade-package voila` of that one.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ HEADER = "# Made by `make lock` from pyproject.toml; not to be changed by hand.\
 def main() -> None:
     """Resolve, and write."""
     version = (LOCK.parent / "runtime.txt").read_text().strip().removeprefix("python-")
-    resolved = subprocess.run(
+    subprocess.run(
         [
             uv.find_uv_bin(), "pip", "compile", "pyproject.toml", "binder/requirements.in",
             "--extra=lab", "--python-platform=linux", f"--python-version={version}",
-            "--quiet", "--no-header", *sys.argv[1:],
+            "--quiet", "--no-header", "--output-file", LOCK, *sys.argv[1:],
         ],
-        cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
-    ).stdout  # fmt: skip
+        cwd=ROOT, check=True,
+    )  # fmt: skip
+    # As uv left it where it wrote nothing (--help).
+    resolved = LOCK.read_text().removeprefix(HEADER)
     pins = sum("==" in line for line in resolved.splitlines())
-    if not pins:
-        sys.exit(f"uv names no packages, so the lock stays as it was:\n{resolved}")
     LOCK.write_text(HEADER + resolved)
     print(f"{LOCK.relative_to(ROOT)}: {pins} packages for Python {version}")
 

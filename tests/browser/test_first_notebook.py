@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -58,10 +60,11 @@ def test_make_lab_fills_the_sample_and_serves_the_notebook(tmp_path):
         "JUPYTER_RUNTIME_DIR": str(tmp_path),
     }
     log = tmp_path / "log"
+    keyboard, terminal = pty.openpty()
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, ROOT / "scripts" / "lab.py", "--ServerApp.port=0"],
-            env=environment, stdout=output, stderr=subprocess.STDOUT,
+            env=environment, stdin=terminal, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         address = _printed_address(log, process)
@@ -72,9 +75,13 @@ def test_make_lab_fills_the_sample_and_serves_the_notebook(tmp_path):
             assert picture.width > 3 * picture.height
         assert "01_first_fill.ipynb?token=" in address
         assert _status(address) == 200
+        process.send_signal(signal.SIGINT)  # Ctrl+C; at a terminal, JupyterLab likes to ask
+        assert process.wait(60) == 0
     finally:
-        process.terminate()
-        process.wait(20)
+        process.kill()
+        process.wait()
+        os.close(keyboard)
+        os.close(terminal)
 
 
 def _status(address: str) -> int:
