@@ -89,6 +89,10 @@ _FOCUSED = """root => {
     return [focused.dataset.stop ?? "?" + focused.outerHTML.slice(0, 120),
         outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 ? "" : focused.outerHTML];
 }"""
+_FOLLOWED = """width => {
+    const {right} = document.querySelector("#jp-main-dock-panel").getBoundingClientRect();
+    return width - 60 < right && right <= width;
+}"""
 _ROLES = "button|checkbox|combobox|link|progressbar|slider|spinbutton|textbox"
 
 
@@ -121,6 +125,12 @@ class Stop:
         if abs(self.top + self.height / 2 - other.top - other.height / 2) < 12:
             return self.left < other.left
         return self.top < other.top + other.height
+
+
+def widen(root: Locator, width: int) -> None:
+    """Make the window so wide, CSS px, and wait until JupyterLab has followed."""
+    root.page.set_viewport_size({"width": width, "height": 900})
+    root.page.wait_for_function(_FOLLOWED, arg=width)
 
 
 def tabbed(root: Locator) -> tuple[list[Stop], list[int], list[str]]:

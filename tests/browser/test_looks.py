@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import Lab, Notebook
 from tests.browser.easel import until
-from tests.browser.looks import faint, tabbed, unnamed
+from tests.browser.looks import faint, tabbed, unnamed, widen
 
 CODE = """
 import time
@@ -31,7 +31,7 @@ def slow(image, mask, options, progress):
     return image
 
 def use(engine):
-    studio.client = ff.connect("local", engine=engine, store=None)
+    studio.client = ff.connect("local", engine=engine, workers=2, store=None)
 
 running = True
 picture = Image.radial_gradient("L").resize((300, 200))
@@ -131,7 +131,7 @@ def test_the_studio_is_legible_and_all_in_it_has_a_name_and_is_reached(notebook:
     until(lambda: not unnamed(root), "all has a name")
     assert_legible(root)
     for width in (1400, 800):
-        root.page.set_viewport_size({"width": width, "height": 900})
+        widen(root, width)
         assert_reached(root)
     notebook.run("studio.stop()")
 

@@ -65,7 +65,7 @@ class Frame:
         self._easel = marked(Box([self._source]), "easel")
         self.strip = Strip(studio, controls)
         side = marked(Box([studio.panel]), "side")
-        desk = marked(Box([self._easel, side, self._make_launch()]), "desk")
+        desk = marked(Box([self._easel, self._make_launch(), side]), "desk")
         around = marked(VBox([self._head, desk, self.strip.widget]), "ui", "studio")
         self.children: list[Widget] = [*sheets("desk", "studio"), around]
 
