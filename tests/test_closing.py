@@ -13,7 +13,7 @@ from PIL import Image
 
 import fluxfill_nb as ff
 from fluxfill_nb.options import FillOptions
-from tests.widgets import until
+from tests.patience import until
 
 PICTURE = Image.linear_gradient("L")
 OTHER = Image.radial_gradient("L")

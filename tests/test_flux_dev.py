@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import gc
-import itertools
 import pickle
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_flux  # noqa: E402
 
 from fluxfill_nb.engines.flux_dev.scene import Scene  # noqa: E402
+from tests.patience import until  # noqa: E402
 
 # Of 255. Sums of floats come out a little different in batches of another size.
 TOLERANCE = 1
@@ -264,16 +263,9 @@ def test_a_client_that_goes_stops_the_model(tiny):
     request = ff.FillRequest(picture, mask, steps=50)
     with ff.connect("local", engine=engine, store=None) as client:
         client.start(ff.Sweep(request, seed=range(30)))
-        until(lambda: engine.stats.steps > 0)
+        until(lambda: engine.stats.steps > 0, patience=300)
     until(lambda: "fluxfill-flux" not in [thread.name for thread in threading.enumerate()])
     assert engine.stats.fills < 30
-
-
-def until(holds, patience=300.0):
-    for _ in itertools.takewhile(lambda _: not holds(), itertools.count()):
-        time.sleep(0.01)
-        patience -= 0.01
-        assert patience > 0
 
 
 # ------------------------------------------------------------------------ one model in a process

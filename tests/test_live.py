@@ -27,7 +27,7 @@ from fluxfill_nb.widgets.live import LiveView
 from fluxfill_nb.widgets.live.cells import SIDE
 from fluxfill_nb.widgets.live.view import MOST_CELLS
 from tests.front_end import Page, Wire
-from tests.widgets import until
+from tests.patience import until
 
 pytestmark = pytest.mark.usefixtures("open_page")
 

@@ -43,7 +43,8 @@ from fluxfill_nb.widgets.panel import ParameterPanel
 from fluxfill_nb.widgets.panel.code import as_curl, as_python
 from fluxfill_nb.widgets.panel.fields import PRESETS, Scale, fields
 from fluxfill_nb.widgets.panel.rows import Secret
-from tests.widgets import find, foreign, marked, press, seen, sheets, until, widgets
+from tests.patience import until
+from tests.widgets import find, foreign, marked, press, seen, sheets, widgets
 
 SECRET = "whsec-3f9a7c21"
 KEY = "bfl-key-81d2e6"

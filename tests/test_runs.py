@@ -42,6 +42,7 @@ from fluxfill_nb.errors import (
 from fluxfill_nb.store import RunStore
 from fluxfill_nb.sweep import Sweep
 from tests.hosted import KEY, SIGNATURE, hosting
+from tests.patience import until
 
 PRICE = 0.05
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,13 +94,6 @@ def seeds_of(points):
     return [point.request.seed for point in points]
 
 
-def eventually(is_so, patience=20.0):
-    give_up = time.monotonic() + patience
-    while not is_so():
-        assert time.monotonic() < give_up, "It never came to that."
-        time.sleep(0.005)
-
-
 # ---------------------------------------------------------------------------------- what comes back
 
 
@@ -135,7 +129,7 @@ def test_as_many_at_once_as_the_limit_says(make, hosted, request_):
 def test_up_to_24_at_once_unless_told_otherwise(client, hosted, request_):
     hosted.lasts = 60
     run = client.start(Sweep(request_, seed=range(30)))
-    eventually(lambda: hosted.submits == 24)
+    until(lambda: hosted.submits == 24)
     time.sleep(0.3)
     assert (hosted.submits, run.progress.under_way, run.progress.waiting) == (24, 24, 6)
     run.cancel()
@@ -289,7 +283,7 @@ def test_stopped_while_the_service_is_busy_nothing_is_in_doubt(client, hosted, r
     sweep = Sweep(request_, seed=range(3))
     hosted.refusal = lambda asked: 429
     run = client.start(sweep)
-    eventually(lambda: len(hosted.refused) >= 4)  # it is trying again
+    until(lambda: len(hosted.refused) >= 4)  # it is trying again
     run.cancel()
     assert len(run.wait().missing) == 3
     assert client.resume().unconfirmed == ()
@@ -343,7 +337,7 @@ def test_stops_before_the_budget_is_passed(make, hosted, request_, budget, sent)
 def test_fills_under_way_count_as_spent(client, hosted, request_):
     hosted.lasts = 0.5
     run = client.start(Sweep(request_, seed=range(24)), budget=0.25)
-    eventually(lambda: run.is_stopped and hosted.submits == 5)
+    until(lambda: run.is_stopped and hosted.submits == 5)
     assert run.progress.spent == pytest.approx(0.25)
     assert len(run.wait().results) == 5
 
@@ -406,7 +400,7 @@ def test_a_second_run_costs_nothing(make, hosted, sweep):
 def test_what_was_sent_before_and_is_waited_for_was_not_there(make, hosted, sweep):
     hosted.lasts = 30
     run = make().start(sweep)
-    eventually(lambda: hosted.submits == 6)
+    until(lambda: hosted.submits == 6)
     run.cancel()
     run.wait()
     hosted.end_now()
@@ -642,7 +636,7 @@ def test_results_are_there_before_the_end(make, hosted, request_):
     run = make(max_active=1).start(Sweep(request_, seed=range(3)))
     release = threading.Event()
     run.watch(lambda index: run.state(1) == "under way" and release.wait(10))
-    eventually(lambda: run.state(0) == "done")
+    until(lambda: run.state(0) == "done")
     so_far = run.result()
     release.set()
     assert colours(so_far) == [0]
@@ -658,7 +652,7 @@ def test_watchers_hear_of_every_fill_and_of_the_end(client, hosted, sweep, caplo
     never = []
     run.watch(never.append)()
     run.wait()
-    eventually(lambda: heard and heard[-1] is None)
+    until(lambda: heard and heard[-1] is None)
     assert set(heard) == {*range(6), None}
     assert never == []
     unwatch()
@@ -685,7 +679,7 @@ def test_what_ends_while_the_waiter_looks_away_is_no_timeout(monkeypatch):
 def test_stopped_from_another_thread(client, hosted, sweep):
     hosted.lasts = 30
     run = client.start(sweep)
-    eventually(lambda: hosted.submits == 6)
+    until(lambda: hosted.submits == 6)
     threading.Timer(0.1, run.cancel).start()
     started = time.monotonic()
     runs = run.wait()
@@ -704,7 +698,7 @@ def test_stopped_nothing_more_is_sent_and_nothing_is_lost(make, hosted, request_
     client = make(max_active=3)
     sweep = Sweep(request_, seed=range(12))
     run = client.start(sweep)
-    eventually(lambda: hosted.submits == 3)
+    until(lambda: hosted.submits == 3)
     run.cancel()
     runs = run.wait()
     assert hosted.submits == 3
@@ -801,7 +795,7 @@ def test_closing_a_client_stops_what_it_runs(make, hosted, sweep):
     hosted.lasts = 30
     with make() as client:
         run = client.start(sweep)
-        eventually(lambda: hosted.submits == 6)
+        until(lambda: hosted.submits == 6)
     assert run.is_done
     assert len(run.wait().missing) == 6
     with make() as client:
@@ -814,7 +808,7 @@ def test_closing_a_client_stops_also_what_nobody_has_a_handle_on(make, hosted, r
     with make(max_active=2) as client:
         client.start(Sweep(request_, seed=range(8)))
         gc.collect()
-        eventually(lambda: hosted.submits == 2)
+        until(lambda: hosted.submits == 2)
     time.sleep(0.6)
     assert hosted.submits <= 4
 
@@ -845,7 +839,7 @@ def test_a_single_fill_is_a_run_too(client, hosted, request_):
 def test_a_single_fill_that_was_stopped_says_so(client, hosted, request_):
     hosted.lasts = 30
     run = client.start(request_)
-    eventually(lambda: hosted.submits == 1)
+    until(lambda: hosted.submits == 1)
     run.cancel()
     with pytest.raises(RunStopped, match=r"client\.resume\(\)"):
         run.wait()
@@ -860,7 +854,7 @@ def test_progress_adds_up(make, hosted, request_):
     seen = []
     run.watch(lambda index: seen.append(run.progress))
     run.wait()
-    eventually(lambda: seen[-1].done == 7)
+    until(lambda: seen[-1].done == 7)
     for one in [*seen, run.progress]:
         assert one.total == 8 == one.done + one.failed + one.under_way + one.waiting
         assert one.under_way <= 2

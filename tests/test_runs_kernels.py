@@ -13,6 +13,7 @@ import pytest
 from jupyter_client import BlockingKernelClient, KernelManager
 
 from tests.hosted import Hosted, hosting
+from tests.patience import until
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
 # What each needs besides what is installed here.
@@ -67,7 +68,7 @@ class Notebook:
     def stop(self, cell: str, when) -> tuple[float, float, str]:
         """Run a cell, and stop it; returns when that was, when it ended, and the error's name."""
         self.kernel.execute(cell)
-        eventually(when)
+        until(when)
         stopped = time.monotonic()
         self.manager.interrupt_kernel()
         reply = self.kernel.get_shell_msg(timeout=30)["content"]
@@ -100,13 +101,6 @@ def slowness() -> float:
     while time.process_time() - used < 0.1:
         pass
     return (time.monotonic() - began) / (time.process_time() - used)
-
-
-def eventually(is_so) -> None:
-    give_up = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < give_up, "It never came to that."
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +180,7 @@ def test_the_stop_button_gives_control_back_and_loses_nothing(unused, hosted, ce
 def test_other_cells_run_while_a_sweep_does(unused, hosted):
     hosted.lasts = 60
     unused.run("run = client.start(sweep)")
-    eventually(lambda: hosted.submits == AT_ONCE)
+    until(lambda: hosted.submits == AT_ONCE)
     assert unused.run("print(run.is_done, run.progress.under_way)") == f"False {AT_ONCE}"
     unused.run("run.cancel()\nrun.wait()")
     assert unused.run("print(run.is_stopped, len(run.result().missing))") == (f"True {POINTS}")

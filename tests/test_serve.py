@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from pathlib import Path
 
@@ -26,10 +25,10 @@ import fluxfill_nb as ff
 from fluxfill_nb.__main__ import main
 from fluxfill_nb.errors import InvalidOption
 from fluxfill_nb.server import Holder, keys
+from tests.patience import PATIENCE, until
 
 FILL = "/v1/flux-pro-1.0-fill"
 COMMAND = [sys.executable, "-m", "fluxfill_nb", "serve"]
-PATIENCE = 60.0
 
 
 def encode(image: Image.Image) -> str:
@@ -50,13 +49,6 @@ def long_body():
     hole = Image.new("L", large.size)
     hole.paste(255, (100, 100, 700, 700))
     return {"image": encode(large), "mask": encode(hole), "steps": 50, "seed": 1}
-
-
-def until(condition):
-    give_up = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 def state_of(http, answer):

@@ -35,6 +35,7 @@ from fluxfill_nb.server import Jobs, create_app, jobs, samples, webhooks
 from fluxfill_nb.server import sent as server_sent
 from fluxfill_nb.server.preview import Preview
 from fluxfill_nb.server.samples import Signer
+from tests.patience import until
 from tests.sending import sent
 
 FILL = "/v1/flux-pro-1.0-fill"
@@ -857,7 +858,7 @@ def test_a_webhook_that_nobody_takes_is_given_up(body, monkeypatch, caplog):
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/hook?token=hidden"
         answer = http.post(FILL, json=body | {"webhook_url": url, "webhook_secret": "hidden"})
         assert ended(http, answer)["status"] == "Ready"  # nobody waits for the receiver
-        wait_until(lambda: "given up" in caplog.text)
+        until(lambda: "given up" in caplog.text)
     assert answer.json()["id"] in caplog.text
     assert "hidden" not in caplog.text
 
@@ -929,7 +930,7 @@ def test_a_name_that_leads_elsewhere_later_is_dropped(body, names, first, caplog
         url = f"http://rebound.test:{receiver.port}/"
         answer = http.post(FILL, json=body | {"webhook_url": url})
         assert answer.status_code == 200
-        wait_until(lambda: "dropped" in caplog.text)
+        until(lambda: "dropped" in caplog.text)
         assert receiver.calls.empty()
 
 
@@ -1000,13 +1001,6 @@ def test_a_grace_is_a_time(grace):
         server.drain(grace)
 
 
-def wait_until(condition, patience=20):
-    give_up = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("size", [30_000_000, 80_000_000])
 @pytest.mark.parametrize("key", ["right", "wrong"])
 def test_a_client_that_reads_late_gets_its_answer(size, key):
@@ -1066,7 +1060,7 @@ def test_few_pictures_are_decoded_at_once_and_polling_goes_on(body, monkeypatch)
         # More than there are threads for everything else that a server does.
         posts = [threads.submit(httpx.post, f"{http.base_url}{FILL}", json=body | {"steps": None})
                  for _ in range(60)]  # fmt: skip
-        wait_until(lambda: decoding)
+        until(lambda: decoding)
         times = poll_times(http, answer, 50)
         sample = http.get(finish(http, answer)["result"]["sample"])
         assert sample.status_code == 200

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -16,6 +15,7 @@ import pytest
 import fluxfill_nb as ff
 from fluxfill_nb.engines import Patches
 from fluxfill_nb.server import Jobs
+from tests.patience import PATIENCE, until
 from tests.sending import sent
 from tests.workers_engines import Endless
 
@@ -26,15 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-PATIENCE = 60.0
-
-
-def until(condition, patience=PATIENCE):
-    give_up = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import httpx
 import numpy as np
@@ -24,17 +23,9 @@ from fluxfill_nb.errors import InvalidOption
 from fluxfill_nb.server import Jobs
 from fluxfill_nb.server.accounts import Account
 from fluxfill_nb.server.turns import Turns
+from tests.patience import PATIENCE, until
 from tests.sending import sent
 from tests.workers_engines import Deaf, Endless, Mortal, shade
-
-PATIENCE = 60.0
-
-
-def until(condition, patience=PATIENCE):
-    give_up = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ from fluxfill_nb.store import RunStore
 from fluxfill_nb.widgets.follower import Follower
 from fluxfill_nb.widgets.studio import Studio
 from fluxfill_nb.widgets.studio.strip import CARDS
-from tests.widgets import find, marked, until, widgets
+from tests.patience import until
+from tests.widgets import find, marked, widgets
 
 BOX = (30, 20, 60, 44)
 OPTIONS = FillOptions("red", steps=15, seed=7)

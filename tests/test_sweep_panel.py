@@ -21,7 +21,8 @@ import fluxfill_nb as ff
 from fluxfill_nb import SweepPanel, errors
 from fluxfill_nb.options import FillFields
 from fluxfill_nb.widgets.live import LiveView
-from tests.widgets import until, widgets
+from tests.patience import until
+from tests.widgets import widgets
 
 PRICE = 0.05
 

@@ -25,6 +25,7 @@ from fluxfill_nb.client import Receiver
 from fluxfill_nb.client import receiver as receiving
 from fluxfill_nb.client.webhooks import WebhookCall, WebhookRefused, verify
 from fluxfill_nb.result import FillStatus
+from tests.patience import until
 
 SECRET = "the secret of these tests"
 SAMPLE = "https://delivery.example/sample.png?signature=5ca1ab1e"
@@ -53,13 +54,6 @@ def refusal(*arguments, **options) -> WebhookRefused:
     with pytest.raises(WebhookRefused) as refused:
         verify(*arguments, **options)
     return refused.value
-
-
-def until(condition, patience: float = 5) -> None:
-    give_up = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 @pytest.fixture

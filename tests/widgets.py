@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 from ipywidgets import ToggleButton, Widget
@@ -64,11 +62,3 @@ def foreign(sheet: str) -> set[str]:
     return colours | {
         name for name in classes if not name.startswith(("ffnb-", "fa-ffnb-", "widget-", "noUi-"))
     }
-
-
-def until(holds: Callable[[], Any], what: str = "it comes to that", patience: float = 20) -> None:
-    """Wait until something holds."""
-    give_up = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < give_up, f"Not within {patience} s: {what}."
-        time.sleep(0.01)

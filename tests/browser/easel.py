@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from playwright.sync_api import CDPSession, Locator, Page
 
 from fluxfill_nb.widgets.painter.viewport import Viewport
 from tests.browser.conftest import Notebook
+from tests.patience import until
 
 Point = tuple[float, float]
 
@@ -176,11 +175,3 @@ def mask_in_kernel(notebook: Notebook, name: str = "painter") -> NDArray[np.uint
     """The mask that a painter has in its kernel."""
     png = notebook.json(f"__import__('base64').b64encode({name}.mask.to_png()).decode()")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("L"))
-
-
-def until(holds: Callable[[], Any], what: str, patience: float = 15) -> None:
-    """Wait until something holds."""
-    give_up = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < give_up, f"Not within {patience} s: {what}."
-        time.sleep(0.03)

@@ -22,8 +22,9 @@ from playwright.sync_api import Page, Request, Response, expect
 
 import fluxfill_nb as ff
 from tests.browser.conftest import Lab, Notebook
-from tests.browser.easel import Easel, mask_in_kernel, until
+from tests.browser.easel import Easel, mask_in_kernel
 from tests.latency import latency
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = os.environ.get("BINDER_BUILD")

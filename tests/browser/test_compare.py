@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.easel import until
+from tests.patience import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

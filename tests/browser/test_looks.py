@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import Lab, Notebook
-from tests.browser.easel import until
 from tests.browser.looks import faint, tabbed, unnamed, widen
+from tests.patience import until
 
 CODE = """
 import time

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from fluxfill_nb.widgets.studio.strip import CARDS
 from tests.browser.conftest import Lab
-from tests.browser.easel import until
+from tests.patience import until
 
 COUNT = 100
 CODE = """

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, expect
 import fluxfill_nb as ff
 from fluxfill_nb.mask import Size
 from tests.browser.conftest import Lab, Notebook
-from tests.browser.easel import Easel, Point, mask_in_kernel, until
+from tests.browser.easel import Easel, Point, mask_in_kernel
+from tests.patience import until
 
 SETUP = '''
 import numpy as np

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import fluxfill_nb as ff
-from tests.browser.easel import Easel, until
+from tests.browser.easel import Easel
+from tests.patience import until
 
 SIZE = (640, 480)
 LINE = [(120.0, 100.0), (500.0, 150.0), (280.0, 400.0)]

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.browser.conftest import Lab, Notebook
-from tests.browser.easel import until
 from tests.browser.looks import faint
+from tests.patience import until
 
 SETUP = """
 from IPython.display import display

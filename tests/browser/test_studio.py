@@ -15,7 +15,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 from skimage import data
 
-from tests.browser.easel import Easel, mask_in_kernel, until
+from tests.browser.easel import Easel, mask_in_kernel
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = itertools.count()
