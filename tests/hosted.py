@@ -58,6 +58,9 @@ class Hosted:
         self.url = ""
         self.start_afresh()
 
+    def __repr__(self) -> str:
+        return f"<Hosted: {self.submits} taken, {len(self.refused)} refused, {dict(self.asked)}>"
+
     def start_afresh(self) -> None:
         """Know nothing, and do as a good service does."""
         self.answers_after, self.lasts, self.noise = 0.0, 0.0, 0

@@ -718,6 +718,12 @@ def test_pictures_are_dropped_when_their_time_is_over(picture, mask):
     jobs.close()
 
 
+@pytest.mark.parametrize("kept_for", [-1, float("nan"), "600"])
+def test_pictures_are_kept_for_a_time(kept_for):
+    with pytest.raises(ff.errors.InvalidOption, match="kept_for is "):
+        Jobs(unchanged, kept_for=kept_for)
+
+
 def test_the_page_of_the_contract_holds_the_table(http):
     schema = http.get("/openapi.json").json()["components"]["schemas"]["FillBody"]
     assert schema["required"] == ["image"]

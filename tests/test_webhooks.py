@@ -450,6 +450,14 @@ def test_a_path_must_be_one(path):
 
 
 @pytest.mark.parametrize(
+    "wrong", [{"port": 70_000}, {"port": "80"}, {"host": ""}, {"host": "no name"}]
+)
+def test_an_address_must_be_one(wrong):
+    with pytest.raises(ff.errors.InvalidOption, match=f"{next(iter(wrong))} is "):
+        Receiver(**wrong)
+
+
+@pytest.mark.parametrize(
     "nonsense",
     [
         b"POST / HTTP/1.1\r\n\r\n",
@@ -669,7 +677,7 @@ def test_on_loopback_no_secret_is_needed(host):
     assert Receiver(host=host).secret is None
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "192.0.2.7", "notebook.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "notebook.example"])
 def test_elsewhere_a_secret_is_made_up(host):
     secret = Receiver(host=host).secret
     assert secret is not None

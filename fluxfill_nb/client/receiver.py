@@ -16,7 +16,7 @@ from typing import Any, Self, TypeAlias
 from pydantic import SecretStr
 
 from .. import errors
-from ..listening import Listener, is_loopback
+from ..listening import Listener, check_address, is_loopback
 from .webhooks import LARGEST, WebhookCall, WebhookRefused, plain, too_large, verify
 
 _Told: TypeAlias = Callable[[WebhookCall], object]
@@ -52,7 +52,7 @@ class Receiver:
     Raises
     ------
     fluxfill_nb.errors.InvalidOption
-        The secret is empty, or the path is not one.
+        The secret is empty, or the host, the port or the path is not one.
 
     Examples
     --------
@@ -77,6 +77,7 @@ class Receiver:
             raise errors.InvalidOption(
                 f"path is {path!r}: it must begin with one slash, and be as it stands in an URL."
             )
+        check_address(host, port)
         given = plain(secret)
         if given is None and not is_loopback(host):
             given = secrets.token_urlsafe(32)

@@ -17,6 +17,7 @@ from typing import Any
 from ..engines import Engine
 from ..options import FillOptions
 from ..result import FillStatus
+from . import checks
 from .accounts import EVERYBODY, Account
 from .job import Job, details_of
 from .letters import Letter
@@ -91,7 +92,7 @@ class Jobs:
     Raises
     ------
     fluxfill_nb.errors.InvalidOption
-        There is no such executor, or ``workers`` is below 1.
+        There is no such executor, ``workers`` is below 1, or ``kept_for`` is no time.
     ImportError, OSError
         The cluster cannot be reached.
     """
@@ -105,7 +106,7 @@ class Jobs:
         kept_for: float = KEPT_FOR,
     ) -> None:
         self.engine = engine
-        self.kept_for = kept_for
+        self.kept_for = checks.amount("kept_for", kept_for)
         self.is_discreet = True
         self.workers = workers_for(engine, executor, workers)
         self.pictures = Pictures()
