@@ -47,7 +47,7 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 # The same tests with the wheel, on the lowest and the newest versions that pyproject.toml allows,
-# with each Python found; ARGS="lowest -p here" is what CI runs.
+# with each Python found; ARGS="lowest -p here" is one of these runs.
 ranges: .venv/dev
 	$(BIN)/python scripts/check_ranges.py $(ARGS)
 
