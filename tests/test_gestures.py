@@ -864,16 +864,16 @@ def test_fast_mice_stay_cheap(tool: str, scale: float) -> None:
     desk.view = Viewport(PICTURE, CANVAS, scale, 40, 30)
     points = [desk.view.to_canvas(*point) for point in round_and_round(10_000)]
     desk.gestures.mouse_down(*points[0])
-    begin = time.perf_counter()
+    begin = time.thread_time()  # others may be at work on the machine
     for point in points:
         for outcome in desk.gestures.mouse_move(*point):
             if isinstance(outcome, Ink):
                 assert len(outcome.stroke.points) <= 2
             if isinstance(outcome, Shape):
                 assert len(outcome.points) < 400
-    moved = time.perf_counter()
+    moved = time.thread_time()
     (operation,) = done(desk.gestures.mouse_up(*points[-1]))
-    ended = time.perf_counter()
+    ended = time.thread_time()
     assert (moved - begin) / len(points) < 0.5e-3
     assert ended - moved < 1
     assert isinstance(operation, (Stroke, Polygon))

@@ -121,14 +121,19 @@ def test_the_awaited_client_gives_the_same(make, hosted, sweep):
 
 
 def test_as_many_at_once_as_the_limit_says(make, hosted, request_):
+    hosted.lasts = 60
+    run = make(max_active=3, timeout=120).start(Sweep(request_, seed=range(7)))
+    until(lambda: hosted.submits == 3)
+    time.sleep(0.3)
     hosted.lasts = 0.3
-    make(max_active=3).sweep(Sweep(request_, seed=range(7)))
+    hosted.end_now()
+    run.wait()
     assert (hosted.most, hosted.submits) == (3, 7)
 
 
-def test_up_to_24_at_once_unless_told_otherwise(client, hosted, request_):
-    hosted.lasts = 60
-    run = client.start(Sweep(request_, seed=range(30)))
+def test_up_to_24_at_once_unless_told_otherwise(make, hosted, request_):
+    hosted.lasts = 120
+    run = make(timeout=120).start(Sweep(request_, seed=range(30)))
     until(lambda: hosted.submits == 24)
     time.sleep(0.3)
     assert (hosted.submits, run.progress.under_way, run.progress.waiting) == (24, 24, 6)
@@ -503,9 +508,13 @@ def test_what_somebody_else_never_finishes_holds_up_nothing_else(make, hosted, s
 
 
 def test_two_runs_of_one_client_share_its_places(make, hosted, request_):
-    hosted.lasts = 0.2
-    client = make(max_active=2)
+    hosted.lasts = 60
+    client = make(max_active=2, timeout=120)
     runs = [client.start(Sweep(request_, seed=range(n, n + 4))) for n in (0, 2)]
+    until(lambda: hosted.submits == 2)
+    time.sleep(0.3)
+    hosted.lasts = 0.2
+    hosted.end_now()
     assert [len(run.wait().results) for run in runs] == [4, 4]
     assert (hosted.seeds, hosted.most) == ([0, 1, 2, 3, 4, 5], 2)
 
@@ -676,14 +685,15 @@ def test_what_ends_while_the_waiter_looks_away_is_no_timeout(monkeypatch):
     assert portal.run(lambda: None) == "the result"
 
 
-def test_stopped_from_another_thread(client, hosted, sweep):
-    hosted.lasts = 30
+def test_stopped_from_another_thread(make, hosted, sweep):
+    hosted.lasts = 120
+    client = make(timeout=120)
     run = client.start(sweep)
     until(lambda: hosted.submits == 6)
     threading.Timer(0.1, run.cancel).start()
     started = time.monotonic()
     runs = run.wait()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert (len(runs.missing), runs.errors, run.is_stopped) == (6, {}, True)
     assert repr(run).startswith("<Run, stopped: 0/6 done, $0.30 spent")
     assert len(client.unfinished) == 6
@@ -920,10 +930,7 @@ def test_what_was_collected_late_does_not_teach_how_long_fills_take(make, hosted
     time.sleep(1.5)
     collected = make().resume()
     assert [result.duration for result in collected] == [None] * 4
-    hosted.asked.clear()
-    started = time.monotonic()
-    make().fill(request_, seed=9)
-    assert time.monotonic() - started < 1.2
+    assert make().expected(1) is None
 
 
 def test_a_new_client_knows_when_to_ask(make, hosted, request_):
